@@ -1,0 +1,1 @@
+//! The one table of what Rust writes and JavaScript reads.
