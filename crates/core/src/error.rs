@@ -29,6 +29,8 @@ pub enum Code {
     ForeignObject,
     /// A value does not fit its field.
     RecordValue,
+    /// A fault of primarena itself.
+    Internal,
     /// The arguments do not fit; a fault of the caller.
     InvalidArgument,
 }
@@ -50,6 +52,7 @@ impl Code {
             Code::DoubleRelease => "ERR_DOUBLE_RELEASE",
             Code::ForeignObject => "ERR_FOREIGN_OBJECT",
             Code::RecordValue => "ERR_RECORD_VALUE",
+            Code::Internal => "ERR_INTERNAL",
             Code::InvalidArgument => "ERR_INVALID_ARGUMENT",
         }
     }

@@ -1,5 +1,25 @@
 //! The Node-API binding: thin classes and raw callbacks over `primarena-core`, one file each.
 //!
-//! `raw` makes functions from plain callbacks (the hot path), `buffer` alone turns what JavaScript
-//! hands over into slices, `error` carries failures across.
-#![allow(missing_docs)]
+//! - [`raw`]: functions from plain callbacks (the hot path), with arguments read and unwinding caught.
+//! - [`buffer`]: the only file that turns what JavaScript hands over into slices.
+//! - [`error`]: carries failures across, with their stable codes.
+//! - [`env`]: per-thread registries of what JavaScript refers to by number.
+#![allow(missing_docs)] // Nothing here is public in Rust; the docs of the surface are in `src/`.
+
+mod buffer;
+mod env;
+mod error;
+mod raw;
+
+use napi::bindgen_prelude::{JsValue, Object};
+use napi_derive::napi;
+
+/// The raw functions, as one object: `src/native.ts` types and destructures it once.
+#[napi(catch_unwind, ts_return_type = "object")]
+pub fn raw_functions(env: &napi::Env) -> napi::Result<Object<'_>> {
+    let object = Object::new(env)?;
+    let exports = raw::Exports::new(env.raw(), object.raw());
+    // One `register` call for each file with raw functions.
+    let _ = &exports;
+    Ok(object)
+}

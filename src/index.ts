@@ -1,0 +1,2 @@
+export { PrimarenaError, type BudgetLevel, type ErrorCode, type ErrorDetails } from './errors.js'
+export type { AlignOptions, Allocator, BytesLike, ByteStream } from './allocator.js'
