@@ -5,6 +5,7 @@
 //! - [`error`]: carries failures across, with their stable codes.
 //! - [`env`]: per-thread registries of what JavaScript refers to by number.
 #![allow(missing_docs)] // Nothing here is public in Rust; the docs of the surface are in `src/`.
+#![cfg_attr(test, allow(dead_code))] // Under test nothing is exported, so nothing is used from here on.
 
 mod buffer;
 mod env;
