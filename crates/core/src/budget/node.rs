@@ -281,8 +281,9 @@ impl Node {
     }
 
     /// Asks everyone below this node to free what is idle at their next grant or close; nobody waits for them.
-    pub fn request_trim(&self) {
-        self.trim_epoch.fetch_add(1, SeqCst);
+    /// The number of this request.
+    pub fn request_trim(&self) -> u32 {
+        self.trim_epoch.fetch_add(1, SeqCst).wrapping_add(1)
     }
 
     /// The number of trim requests so far.
@@ -300,6 +301,13 @@ impl Node {
             node = at.parent.as_deref();
         }
         Self::exceeded(bytes, chain, injected)
+    }
+
+    /// What refuses `bytes` that are charged to this node alone and reserved at `above` and its parents, for an error.
+    pub fn refusal_with(&self, above: &Node, bytes: u64, injected: bool) -> Exceeded {
+        let mut all = above.refusal(bytes, injected);
+        all.chain.insert(0, self.level(bytes));
+        Self::exceeded(bytes, all.chain, injected)
     }
 
     /// What refuses `bytes` at this node alone, for an error.

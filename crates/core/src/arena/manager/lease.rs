@@ -1,0 +1,424 @@
+//! Leases: chunks in use by one arena.
+
+use super::classes::{MAX_CHUNK_BYTES, OVERSIZED, at_least, capacity_for, class_of};
+use super::table::{List, NIL, PLACE, State};
+use super::{Clock, Grant, Manager, ManagerError};
+use crate::budget::fault;
+
+/// One lease. Its chunks up to and including `current` are in use; those after it were kept by a reset and wait.
+pub(super) struct Lease {
+    owner: u32,
+    chunks: List,
+    current: u32,
+    /// Whether `current` is being bumped in (not when its successor was taken away).
+    in_current: bool,
+    capacity: u64,
+    /// Used bytes of the chunks before `current`, since the last reset.
+    filled_bytes: u64,
+    /// The most that was used between two resets.
+    largest_cycle_bytes: u64,
+    /// What the next chunk should at least hold.
+    hint_bytes: u32,
+}
+
+impl Manager {
+    /// Opens a lease for `owner` and grants its first chunk: at least `min_bytes`, about `hint_bytes` if that is more.
+    ///
+    /// # Errors
+    /// [`ManagerError::Budget`], [`ManagerError::TooLarge`], [`ManagerError::Stale`] or [`ManagerError::Full`]; nothing
+    /// is open then.
+    #[inline]
+    pub fn open(
+        &mut self,
+        owner: u32,
+        min_bytes: u64,
+        hint_bytes: u64,
+        clock: &impl Clock,
+    ) -> Result<(u32, Grant), ManagerError> {
+        let owner = self.owner_index(owner)?;
+        let min = chunk_bytes(min_bytes)?;
+        if !self.leases.has_room() {
+            return Err(ManagerError::Full { what: "leases" });
+        }
+        self.before_grant(owner, min_bytes, clock)?;
+        let want = min.max(self.options.first_chunk_bytes).max(self.hint(hint_bytes));
+        let grant = self.acquire(owner, min, want, clock)?;
+        let mut chunks = List::EMPTY;
+        self.table.insert::<PLACE>(&mut chunks, NIL, grant.chunk);
+        let lease = Lease {
+            owner,
+            chunks,
+            current: grant.chunk,
+            in_current: true,
+            capacity: u64::from(grant.capacity),
+            filled_bytes: 0,
+            largest_cycle_bytes: 0,
+            hint_bytes: 0,
+        };
+        let Some(slot) = self.leases.open(lease) else { return Err(ManagerError::Full { what: "leases" }) };
+        self.hold(slot, owner, grant);
+        self.owners[owner].leases += 1;
+        self.counters.open_leases.add(1);
+        Ok((self.leases.number(slot), grant))
+    }
+
+    /// Grants the next chunk, after `used_bytes` of the current one: a chunk that a reset kept, or twice the current one.
+    ///
+    /// # Errors
+    /// As [`Manager::open`]; the lease stays as it was.
+    #[inline]
+    pub fn grant(
+        &mut self,
+        lease: u32,
+        min_bytes: u64,
+        used_bytes: u64,
+        clock: &impl Clock,
+    ) -> Result<Grant, ManagerError> {
+        let slot = self.lease_slot(lease)?;
+        let min = chunk_bytes(min_bytes)?;
+        let owner = self.leases[slot].owner;
+        let used = self.note_used(slot, used_bytes);
+        self.before_grant(owner, min_bytes, clock)?;
+        let next = match self.leases[slot].current {
+            NIL => self.leases[slot].chunks.head,
+            current => self.table.next::<PLACE>(current),
+        };
+        let grant = if next != NIL && self.table[next].capacity >= min {
+            self.counters.grants.add(1);
+            self.counters.reuses.add(1);
+            Grant { chunk: next, capacity: self.table[next].capacity, fresh: false, wipe_bytes: 0 }
+        } else {
+            let doubled = match self.leases[slot].current {
+                NIL => self.options.first_chunk_bytes,
+                current => self.table[current].capacity.min(self.options.max_chunk_bytes / 2) * 2,
+            };
+            let want = min.max(doubled).max(self.leases[slot].hint_bytes);
+            let grant = self.acquire(owner, min, want, clock)?;
+            let lease = &mut self.leases[slot];
+            self.table.insert::<PLACE>(&mut lease.chunks, lease.current, grant.chunk);
+            lease.capacity += u64::from(grant.capacity);
+            lease.hint_bytes = 0;
+            self.hold(slot, owner, grant);
+            grant
+        };
+        let lease = &mut self.leases[slot];
+        lease.current = grant.chunk;
+        lease.in_current = true;
+        lease.filled_bytes += used;
+        self.counters.used_bytes.add(used);
+        Ok(grant)
+    }
+
+    /// Closes a lease after `used_bytes` of its current chunk: its chunks become idle. How many things are to be drained.
+    ///
+    /// # Errors
+    /// [`ManagerError::Stale`] when it was closed.
+    #[inline]
+    pub fn close(&mut self, lease: u32, used_bytes: u64, clock: &impl Clock) -> Result<usize, ManagerError> {
+        let slot = self.lease_slot(lease)?;
+        self.note_used(slot, used_bytes);
+        self.close_slot(slot, clock.now_ms());
+        self.serve_trim(clock);
+        Ok(self.pending())
+    }
+
+    /// Starts the lease's next cycle after `used_bytes` of its current chunk. Chunks stay with the lease up to
+    /// `retain_bytes` of capacity: [`u64::MAX`] keeps all of them in their order, 0 none; between, Zig's rule holds: it
+    /// converges to one chunk for the largest cycle so far, the others become idle, and if none of them is large enough,
+    /// the next grant is. Paranoid managers keep none. The chunk to go on in, if one was kept.
+    ///
+    /// # Errors
+    /// [`ManagerError::Stale`] when the lease was closed.
+    pub fn reset(
+        &mut self,
+        lease: u32,
+        used_bytes: u64,
+        retain_bytes: u64,
+        clock: &impl Clock,
+    ) -> Result<Option<u32>, ManagerError> {
+        let slot = self.lease_slot(lease)?;
+        let used = self.note_used(slot, used_bytes);
+        let lease = &mut self.leases[slot];
+        lease.largest_cycle_bytes = lease.largest_cycle_bytes.max(lease.filled_bytes + used);
+        self.counters.used_bytes.sub(lease.filled_bytes);
+        lease.filled_bytes = 0;
+        lease.hint_bytes = 0;
+        lease.in_current = true;
+        if retain_bytes == u64::MAX && !self.options.paranoid {
+            lease.current = lease.chunks.head;
+        } else {
+            self.retain_one(slot, retain_bytes, clock.now_ms());
+        }
+        self.serve_trim(clock);
+        let current = self.leases[slot].current;
+        Ok((current != NIL).then_some(current))
+    }
+
+    /// The chunks of a lease, in the order in which it uses them.
+    ///
+    /// # Errors
+    /// [`ManagerError::Stale`] when it was closed.
+    pub fn chunks_of(&self, lease: u32) -> Result<Vec<u32>, ManagerError> {
+        let slot = self.lease_slot(lease)?;
+        let mut index = self.leases[slot].chunks.head;
+        let mut chunks = Vec::new();
+        while index != NIL {
+            chunks.push(index);
+            index = self.table.next::<PLACE>(index);
+        }
+        Ok(chunks)
+    }
+
+    /// A chunk leaves the lease and the accounting: it could not be made after all, or its bytes were handed to somebody.
+    /// Its index can be granted again at once. The lease stays open; if this was its current chunk, the next allocation
+    /// has to ask for a grant.
+    ///
+    /// # Errors
+    /// [`ManagerError::Stale`], or [`ManagerError::Argument`] when the chunk is not in the lease.
+    pub fn forget_chunk(&mut self, lease: u32, chunk: u32) -> Result<(), ManagerError> {
+        let slot = self.lease_slot(lease)?;
+        if !self.table.get(chunk).is_some_and(|chunk| chunk.state == State::Leased && chunk.holder == slot) {
+            return Err(ManagerError::Argument("expected a chunk of this lease"));
+        }
+        if self.leases[slot].current == chunk {
+            self.leases[slot].current = self.table.prev::<PLACE>(chunk);
+            self.leases[slot].in_current = false;
+        }
+        self.unhold(slot, chunk);
+        self.node.release(u64::from(self.table[chunk].capacity));
+        self.table.vacate(chunk);
+        Ok(())
+    }
+
+    /// Closes a lease whose chunks exist no longer: the garbage collector took them. Their indexes can be granted at once.
+    ///
+    /// # Errors
+    /// [`ManagerError::Stale`] when it was closed.
+    pub fn abandon(&mut self, lease: u32) -> Result<(), ManagerError> {
+        let slot = self.lease_slot(lease)?;
+        while self.leases[slot].chunks.head != NIL {
+            let chunk = self.leases[slot].chunks.head;
+            self.unhold(slot, chunk);
+            self.node.release(u64::from(self.table[chunk].capacity));
+            self.table.vacate(chunk);
+        }
+        self.finish(slot);
+        Ok(())
+    }
+
+    /// Closes all leases of an owner, by its index.
+    pub(super) fn close_leases_of(&mut self, owner: u32, clock: &impl Clock) {
+        let slots: Vec<u32> =
+            self.leases.indexes().filter(|slot| self.leases[*slot].owner == owner).collect();
+        for slot in slots {
+            // Nobody says how far the current chunk was used: all of it counts as used.
+            self.note_used(slot, u64::MAX);
+            self.close_slot(slot, clock.now_ms());
+        }
+    }
+
+    /// What every grant begins with.
+    #[inline]
+    fn before_grant(&mut self, owner: u32, bytes: u64, clock: &impl Clock) -> Result<(), ManagerError> {
+        if fault::fires() {
+            return self.count_refusal(Err(self.refused(owner, bytes, true)));
+        }
+        self.serve_trim(clock);
+        Ok(())
+    }
+
+    fn hint(&self, bytes: u64) -> u32 {
+        bytes.min(u64::from(self.options.max_chunk_bytes)) as u32
+    }
+
+    /// An idle chunk of about the size, or else a new one.
+    #[inline]
+    fn acquire(
+        &mut self,
+        owner: u32,
+        min: u32,
+        want: u32,
+        clock: &impl Clock,
+    ) -> Result<Grant, ManagerError> {
+        if let Some(grant) = self.reuse(owner, want, Self::bits_near(want), clock) {
+            return Ok(grant);
+        }
+        match self.create(owner, want, clock) {
+            Ok(grant) => Ok(grant),
+            Err(error) => {
+                let last = self.acquire_any(owner, min, want, error, clock);
+                self.count_refusal(last)
+            }
+        }
+    }
+
+    /// When the budget does not allow what was wanted: anything idle that fits, or just what is needed.
+    #[cold]
+    fn acquire_any(
+        &mut self,
+        owner: u32,
+        min: u32,
+        want: u32,
+        error: ManagerError,
+        clock: &impl Clock,
+    ) -> Result<Grant, ManagerError> {
+        let class = class_of(min);
+        for class in class..OVERSIZED {
+            if let Some(grant) = self.reuse(owner, min, at_least(class) & !at_least(class + 1), clock) {
+                return Ok(grant);
+            }
+        }
+        if capacity_for(min) == capacity_for(want) {
+            return Err(error);
+        }
+        self.create(owner, min, clock)
+    }
+
+    fn create(&mut self, owner: u32, bytes: u32, clock: &impl Clock) -> Result<Grant, ManagerError> {
+        let capacity = capacity_for(bytes);
+        let charge = u64::from(capacity);
+        if !self.table.has_room() {
+            return Err(ManagerError::Full { what: "chunks" });
+        }
+        if !self.owners[owner].node.take_here(charge) {
+            return Err(self.refused(owner, charge, false));
+        }
+        if !self.take_from_memory(charge, clock) {
+            self.owners[owner].node.uncharge(charge);
+            return Err(self.refused(owner, charge, false));
+        }
+        match self.table.add(capacity, class_of(bytes), NIL) {
+            Some(chunk) => Ok(Grant { chunk, capacity, fresh: true, wipe_bytes: 0 }),
+            None => {
+                self.owners[owner].node.uncharge(charge);
+                self.node.release(charge);
+                Err(ManagerError::Full { what: "chunks" })
+            }
+        }
+    }
+
+    /// A granted chunk is in a lease.
+    #[inline]
+    fn hold(&mut self, slot: u32, owner: u32, grant: Grant) {
+        let chunk = &mut self.table[grant.chunk];
+        chunk.state = State::Leased;
+        chunk.holder = slot;
+        self.owners[owner].leased_bytes += u64::from(grant.capacity);
+        self.counters.leased_bytes.add(u64::from(grant.capacity));
+        self.counters.grants.add(1);
+        self.note_crossing_of(owner);
+    }
+
+    /// A chunk leaves its lease; what becomes of it is the caller's business.
+    #[inline]
+    fn unhold(&mut self, slot: u32, chunk: u32) {
+        let capacity = u64::from(self.table[chunk].capacity);
+        let lease = &mut self.leases[slot];
+        self.table.remove::<PLACE>(&mut lease.chunks, chunk);
+        lease.capacity -= capacity;
+        let owner = &mut self.owners[lease.owner];
+        owner.leased_bytes -= capacity;
+        owner.node.uncharge(capacity);
+        self.counters.leased_bytes.sub(capacity);
+    }
+
+    /// Keeps at most one chunk with the lease, at the start of a cycle.
+    fn retain_one(&mut self, slot: u32, retain_bytes: u64, now_ms: u64) {
+        let lease = &mut self.leases[slot];
+        let owner = lease.owner;
+        let retain = if self.options.paranoid { 0 } else { retain_bytes };
+        let target = target_bytes(lease.largest_cycle_bytes, retain);
+        if retain_bytes == 0 {
+            lease.largest_cycle_bytes = 0;
+        }
+        let only = lease.chunks.head == lease.chunks.tail;
+        let mut keep = NIL;
+        let mut index = lease.chunks.head;
+        while index != NIL {
+            let capacity = self.table[index].capacity;
+            if u64::from(capacity) <= retain && (only || target.is_some_and(|target| capacity >= target)) {
+                keep = index;
+                break;
+            }
+            index = self.table.next::<PLACE>(index);
+        }
+        let mut released = 0;
+        let mut index = self.leases[slot].chunks.head;
+        while index != NIL {
+            let next = self.table.next::<PLACE>(index);
+            if index != keep {
+                self.unhold(slot, index);
+                self.make_idle(index, owner, now_ms);
+                released += 1;
+            }
+            index = next;
+        }
+        let lease = &mut self.leases[slot];
+        lease.current = keep;
+        lease.hint_bytes = if keep == NIL { target.unwrap_or(0) } else { 0 };
+        self.settle(released, now_ms);
+    }
+
+    fn close_slot(&mut self, slot: u32, now_ms: u64) {
+        let owner = self.leases[slot].owner;
+        let mut released = 0;
+        // From the last to the first, so that of several of one size the first used is the first to be used again.
+        while self.leases[slot].chunks.tail != NIL {
+            let chunk = self.leases[slot].chunks.tail;
+            self.unhold(slot, chunk);
+            self.make_idle(chunk, owner, now_ms);
+            released += 1;
+        }
+        self.finish(slot);
+        self.settle(released, now_ms);
+    }
+
+    fn finish(&mut self, slot: u32) {
+        let lease = &self.leases[slot];
+        self.counters.used_bytes.sub(lease.filled_bytes);
+        self.counters.open_leases.sub(1);
+        self.owners[lease.owner].leases -= 1;
+        self.leases.close(slot);
+    }
+
+    /// Raises the current chunk's high-water mark. How much of it counts as filled when the lease moves on.
+    #[inline]
+    fn note_used(&mut self, slot: u32, used_bytes: u64) -> u64 {
+        let Lease { current, in_current, .. } = self.leases[slot];
+        if current == NIL || !in_current {
+            return 0;
+        }
+        let chunk = &mut self.table[current];
+        let used = used_bytes.min(u64::from(chunk.capacity)) as u32;
+        chunk.dirty = chunk.dirty.max(used);
+        u64::from(used)
+    }
+
+    #[inline]
+    fn lease_slot(&self, lease: u32) -> Result<u32, ManagerError> {
+        self.leases.find(lease).ok_or(ManagerError::Stale { what: "lease" })
+    }
+}
+
+/// A request that one chunk can satisfy.
+#[inline]
+fn chunk_bytes(bytes: u64) -> Result<u32, ManagerError> {
+    if bytes <= u64::from(MAX_CHUNK_BYTES) { Ok(bytes as u32) } else { Err(ManagerError::TooLarge { bytes }) }
+}
+
+/// The size of the one chunk that a limited reset converges to.
+fn target_bytes(largest_cycle_bytes: u64, retain_bytes: u64) -> Option<u32> {
+    let cycle = largest_cycle_bytes.min(u64::from(MAX_CHUNK_BYTES)) as u32;
+    let wanted = u64::from(capacity_for(cycle));
+    if wanted <= retain_bytes {
+        return Some(wanted as u32);
+    }
+    // What is kept must not be more than was allowed: the largest size below.
+    let allowed = retain_bytes as u32;
+    let fits = match class_of(allowed) {
+        OVERSIZED => allowed - allowed % super::MIN_CHUNK_BYTES,
+        _ if allowed < super::MIN_CHUNK_BYTES => return None,
+        _ => 1 << allowed.ilog2(),
+    };
+    Some(fits)
+}
