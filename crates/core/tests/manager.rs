@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use primarena_core::arena::{Grant, Manager, ManagerError, NO_OWNER, Options};
+use primarena_core::arena::{Grant, Manager, ManagerError, NO_OWNER, Options, Request};
 use primarena_core::budget::{Limits, Node, UNLIMITED, fault};
 use primarena_core::error::Code;
 
@@ -25,7 +25,7 @@ fn hard(bytes: u64) -> Limits {
 }
 
 fn open(manager: &mut Manager, owner: u32, min: u64, now: u64) -> (u32, Grant) {
-    manager.open(owner, min, 0, &now).unwrap()
+    manager.open(owner, Request::at_least(min), &now).unwrap()
 }
 
 fn refusers(error: &ManagerError) -> Vec<String> {
@@ -89,7 +89,7 @@ fn the_chunks_of_a_closed_owner_are_nobodys() {
     let (lease, first) = open(&mut manager, a, 100, 0);
     manager.close(lease, 9, &0).unwrap();
     manager.close_owner(a, false, &0).unwrap();
-    assert_eq!(manager.open(a, 1, 0, &0).unwrap_err().code(), Code::StaleHandle);
+    assert_eq!(manager.open(a, Request::at_least(1), &0).unwrap_err().code(), Code::StaleHandle);
     let again = manager.open_owner("a", Limits::NONE, false).unwrap();
     assert_ne!(a, again);
     assert!(open(&mut manager, again, 100, 50).1.fresh, "a new owner of the same name is another one");
@@ -127,7 +127,7 @@ fn chunks_grow_within_a_lease_and_large_requests_get_their_own() {
     let (lease, first) = open(&mut manager, NO_OWNER, 1, 0);
     let mut sizes = vec![first.capacity];
     for min in [1, 1, 1, 1, 100 * KIB, 9 * MIB + 1, 1] {
-        sizes.push(manager.grant(lease, min, 10, &0).unwrap().capacity);
+        sizes.push(manager.grant(lease, Request::at_least(min), 10, &0).unwrap().capacity);
     }
     assert_eq!(sizes, [8192, 16384, 32768, 32768, 32768, 131_072, (9 << 20) + 4096, 32768]);
     let stats = manager.stats(&0);
@@ -135,7 +135,10 @@ fn chunks_grow_within_a_lease_and_large_requests_get_their_own() {
     assert_eq!(stats.leased_bytes, manager.node().held());
     manager.close(lease, 3, &0).unwrap();
     assert_eq!(manager.stats(&0).used_bytes, 0);
-    assert_eq!(manager.open(NO_OWNER, 2048 * MIB, 0, &0).unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(
+        manager.open(NO_OWNER, Request::at_least(2048 * MIB), &0).unwrap_err().code(),
+        Code::InvalidArgument
+    );
     let (_, reused) = open(&mut manager, NO_OWNER, 9 * MIB, 0);
     assert!(!reused.fresh, "an oversized chunk serves a request of about its size again");
 }
@@ -144,19 +147,38 @@ fn chunks_grow_within_a_lease_and_large_requests_get_their_own() {
 fn a_first_chunk_follows_its_hint_and_the_budget_may_cut_it() {
     let World { mut manager, .. } = world(Options::default());
     let agent = manager.open_owner("agent", hard(20 * KIB), false).unwrap();
-    let (lease, grant) = manager.open(agent, 100, 12 * KIB, &0).unwrap();
+    let (lease, grant) =
+        manager.open(agent, Request { hint_bytes: 12 * KIB, ..Request::at_least(100) }, &0).unwrap();
     assert_eq!(grant.capacity, 16384);
     assert_eq!(
-        manager.grant(lease, 100, 0, &0).unwrap().capacity,
+        manager.grant(lease, Request::at_least(100), 0, &0).unwrap().capacity,
         4096,
         "32 KiB were wanted, 4 KiB are left and enough"
     );
-    let error = manager.grant(lease, 100, 0, &0).unwrap_err();
+    let error = manager.grant(lease, Request::at_least(100), 0, &0).unwrap_err();
     assert_eq!(refusers(&error), ["agent"]);
     assert_eq!(error.code(), Code::BudgetExceeded);
     assert_eq!(manager.stats(&0).refusals, 1);
-    let none = manager.open(NO_OWNER, 1, 0, &0);
+    let none = manager.open(NO_OWNER, Request::at_least(1), &0);
     assert!(none.is_ok(), "another owner's budget is its own");
+}
+
+#[test]
+fn a_chunk_is_never_larger_than_limits_elsewhere_allow() {
+    let World { mut manager, .. } = world(Options::default());
+    let ask = |min, most| Request { min_bytes: min, hint_bytes: 0, most_bytes: most };
+    let (lease, grant) = manager.open(NO_OWNER, ask(100, 5000), &0).unwrap();
+    assert_eq!(grant.capacity, 4096, "8 KiB is usual");
+    let sizes: Vec<u32> = [(4000, 4096), (5000, 70_000), (9000, 12_288), (20 * MIB, 20 * MIB)]
+        .into_iter()
+        .map(|(min, most)| manager.grant(lease, ask(min, most), 0, &0).unwrap().capacity)
+        .collect();
+    assert_eq!(sizes, [4096, 8192, 12_288, 20 << 20]);
+    let error = manager.grant(lease, ask(4097, 8191), 0, &0).unwrap_err();
+    assert_eq!(refusers(&error), ["operation"]);
+    manager.close(lease, 0, &0).unwrap();
+    let (_, grant) = manager.open(NO_OWNER, ask(1, 4096), &0).unwrap();
+    assert_eq!((grant.fresh, grant.capacity), (false, 4096), "larger idle ones are passed over");
 }
 
 #[test]
@@ -170,7 +192,7 @@ fn at_the_quarantine_limit_fresh_memory_is_taken_then_the_budget_refuses() {
         assert!(grant.fresh);
         manager.close(lease, 1, &0).unwrap();
     }
-    let error = manager.open(owners[3], 8192, 0, &99).unwrap_err();
+    let error = manager.open(owners[3], Request::at_least(8192), &99).unwrap_err();
     assert_eq!(refusers(&error), ["memory"], "never early reuse");
     let (lease, _) = open(&mut manager, owners[3], 8192, 100);
     // The first was within the limit and is reused; the two above it are freed, their quarantine being over.
@@ -220,10 +242,10 @@ fn over_the_limit_of_the_process_everyone_frees_what_is_idle() {
     let (lease, _) = open(&mut a, NO_OWNER, 32 * KIB, 0);
     let (small, _) = open(&mut a, NO_OWNER, 4 * KIB, 0);
     a.close(lease, 0, &0).unwrap();
-    let error = b.open(NO_OWNER, 32 * KIB, 0, &200).unwrap_err();
+    let error = b.open(NO_OWNER, Request::at_least(32 * KIB), &200).unwrap_err();
     assert_eq!(refusers(&error), ["process"], "nobody waits for the other thread");
     assert_eq!(a.close(small, 0, &200).unwrap(), 1, "which frees at its next close");
-    b.open(NO_OWNER, 32 * KIB, 0, &200).unwrap();
+    b.open(NO_OWNER, Request::at_least(32 * KIB), &200).unwrap();
     assert_eq!(a.drain(&200).freed.len(), 1);
 }
 
@@ -232,8 +254,8 @@ fn a_full_memory_frees_its_own_idle_chunks_before_it_refuses() {
     let World { mut manager, .. } = world(Options { limits: hard(64 * KIB), ..Options::default() });
     let (lease, _) = open(&mut manager, NO_OWNER, 32 * KIB, 0);
     manager.close(lease, 0, &0).unwrap();
-    assert!(manager.open(NO_OWNER, 64 * KIB, 0, &50).is_err(), "still in quarantine");
-    let (_, grant) = manager.open(NO_OWNER, 64 * KIB, 0, &100).unwrap();
+    assert!(manager.open(NO_OWNER, Request::at_least(64 * KIB), &50).is_err(), "still in quarantine");
+    let (_, grant) = manager.open(NO_OWNER, Request::at_least(64 * KIB), &100).unwrap();
     assert_eq!((grant.fresh, grant.capacity, manager.pending()), (true, 65536, 1));
     assert!(manager.charge(NO_OWNER, 1, &100).is_err());
 }
@@ -245,10 +267,10 @@ fn limits_lowered_below_use_refuse_until_enough_is_back() {
     let leases: Vec<u32> = (0..4).map(|_| open(&mut manager, agent, 8192, 0).0).collect();
     manager.set_owner_limits(agent, hard(16 * KIB)).unwrap();
     for lease in &leases[..3] {
-        assert!(manager.open(agent, 1, 0, &0).is_err());
+        assert!(manager.open(agent, Request::at_least(1), &0).is_err());
         manager.close(*lease, 0, &0).unwrap();
     }
-    assert!(manager.open(agent, 1, 0, &0).is_ok());
+    assert!(manager.open(agent, Request::at_least(1), &0).is_ok());
 }
 
 #[test]
@@ -257,10 +279,10 @@ fn a_reset_keeps_all_none_or_converges_to_one_chunk() {
     let fill = |manager: &mut Manager, lease: u32, first: bool| {
         let mut chunks = Vec::new();
         if !first {
-            chunks.push(manager.grant(lease, 1, 0, &0).unwrap().chunk);
+            chunks.push(manager.grant(lease, Request::at_least(1), 0, &0).unwrap().chunk);
         }
-        chunks.push(manager.grant(lease, 1, 8192, &0).unwrap().chunk);
-        chunks.push(manager.grant(lease, 1, 16384, &0).unwrap().chunk);
+        chunks.push(manager.grant(lease, Request::at_least(1), 8192, &0).unwrap().chunk);
+        chunks.push(manager.grant(lease, Request::at_least(1), 16384, &0).unwrap().chunk);
         chunks
     };
     // All: the same chunks in the same order.
@@ -276,15 +298,15 @@ fn a_reset_keeps_all_none_or_converges_to_one_chunk() {
     let idle = manager.stats(&0).idle_bytes;
     assert_eq!(idle, 24 * KIB);
     // A limit that none of them keeps: the next grant is as large as was allowed.
-    let grant = manager.grant(lease, 1, 32768, &0).unwrap();
+    let grant = manager.grant(lease, Request::at_least(1), 32768, &0).unwrap();
     assert_eq!(grant.capacity, 65536);
     assert_eq!(manager.reset(lease, 0, 16 * KIB, &0).unwrap(), None);
-    assert_eq!(manager.grant(lease, 1, 0, &0).unwrap().capacity, 16384);
+    assert_eq!(manager.grant(lease, Request::at_least(1), 0, &0).unwrap().capacity, 16384);
     // None.
     assert_eq!(manager.reset(lease, 0, 0, &0).unwrap(), None);
     assert_eq!(manager.chunks_of(lease).unwrap(), []);
     assert_eq!(manager.stats(&0).leased_bytes, 0);
-    assert_eq!(manager.grant(lease, 1, 0, &0).unwrap().capacity, 8192);
+    assert_eq!(manager.grant(lease, Request::at_least(1), 0, &0).unwrap().capacity, 8192);
     manager.close(lease, 0, &0).unwrap();
 }
 
@@ -298,7 +320,7 @@ fn a_reset_with_a_limit_ends_in_one_chunk_for_the_largest_cycle() {
         let mut left = 200 * KIB;
         while left > 0 {
             if current == 0 {
-                current = u64::from(manager.grant(lease, 1, 0, &0).unwrap().capacity);
+                current = u64::from(manager.grant(lease, Request::at_least(1), 0, &0).unwrap().capacity);
                 grants += 1;
             }
             if cycle > 0 {
@@ -308,7 +330,7 @@ fn a_reset_with_a_limit_ends_in_one_chunk_for_the_largest_cycle() {
             left -= used;
             current = 0;
             if left > 0 {
-                current = u64::from(manager.grant(lease, 1, used, &0).unwrap().capacity);
+                current = u64::from(manager.grant(lease, Request::at_least(1), used, &0).unwrap().capacity);
             } else {
                 manager.reset(lease, used, MIB, &0).unwrap();
             }
@@ -324,7 +346,7 @@ fn paranoid_quarantines_from_the_same_owner_too() {
     let World { mut manager, .. } = world(Options { paranoid: true, ..Options::default() });
     let (lease, first) = open(&mut manager, NO_OWNER, 1, 0);
     assert_eq!(manager.reset(lease, 10, u64::MAX, &0).unwrap(), None);
-    let second = manager.grant(lease, 1, 0, &99).unwrap();
+    let second = manager.grant(lease, Request::at_least(1), 0, &99).unwrap();
     assert!(second.fresh);
     manager.close(lease, 0, &99).unwrap();
     let (_, again) = open(&mut manager, NO_OWNER, 1, 100);
@@ -340,11 +362,11 @@ fn a_chunk_that_could_not_be_made_or_was_taken_leaves_the_accounting() {
     assert_eq!((manager.node().held(), manager.owner_stats(agent).unwrap().node.held), (0, 0));
     let error = manager.forget_chunk(lease, first.chunk).unwrap_err();
     assert_eq!(error.code(), Code::InvalidArgument);
-    let a = manager.grant(lease, 1, 0, &0).unwrap();
-    let b = manager.grant(lease, 1, 500, &0).unwrap();
+    let a = manager.grant(lease, Request::at_least(1), 0, &0).unwrap();
+    let b = manager.grant(lease, Request::at_least(1), 500, &0).unwrap();
     assert_eq!(a.chunk, first.chunk, "the index can be granted at once");
     manager.forget_chunk(lease, b.chunk).unwrap();
-    let c = manager.grant(lease, 1, 0, &0).unwrap();
+    let c = manager.grant(lease, Request::at_least(1), 0, &0).unwrap();
     assert_eq!(manager.chunks_of(lease).unwrap(), [a.chunk, c.chunk]);
     assert_eq!(manager.stats(&0).used_bytes, 500, "what was handed out is not counted twice");
     manager.close(lease, 0, &0).unwrap();
@@ -356,7 +378,7 @@ fn a_chunk_that_could_not_be_made_or_was_taken_leaves_the_accounting() {
 fn an_abandoned_lease_gives_everything_back() {
     let World { root, mut manager } = world(Options::default());
     let (lease, first) = open(&mut manager, NO_OWNER, 1, 0);
-    manager.grant(lease, 1, 10, &0).unwrap();
+    manager.grant(lease, Request::at_least(1), 10, &0).unwrap();
     manager.abandon(lease).unwrap();
     assert_eq!(manager.abandon(lease).unwrap_err().code(), Code::StaleHandle);
     manager.trim(&0);
@@ -375,13 +397,13 @@ fn shared_owners_have_one_account_and_get_back_what_a_manager_held() {
     let in_b = b.open_owner(name, Limits::NONE, true).unwrap();
     open(&mut a, in_a, 8192, 0);
     a.charge(in_a, 5000, &0).unwrap();
-    let error = b.open(in_b, 4096, 0, &0).unwrap_err();
+    let error = b.open(in_b, Request::at_least(4096), &0).unwrap_err();
     assert_eq!(refusers(&error), [name]);
     let ManagerError::Budget(exceeded) = &error else { unreachable!() };
     let names: Vec<_> = exceeded.chain.iter().map(|level| level.name.as_str()).collect();
     assert_eq!(names, [name, "memory", "process"]);
     drop(a);
-    b.open(in_b, 4096, 0, &0).unwrap();
+    b.open(in_b, Request::at_least(4096), &0).unwrap();
     assert_eq!(b.owner_stats(in_b).unwrap().node.held, 8192);
 }
 
@@ -419,11 +441,11 @@ fn a_failed_call_changes_nothing() {
         fault::fail_after(n);
         let mut done = Vec::new();
         let result = (|| {
-            done.push(manager.open(agent, 1, 0, &0)?.0);
+            done.push(manager.open(agent, Request::at_least(1), &0)?.0);
             let lease = done[0];
-            manager.grant(lease, 1, 10, &0)?;
+            manager.grant(lease, Request::at_least(1), 10, &0)?;
             manager.charge(agent, 100, &0)?;
-            manager.grant(lease, 1, 10, &0)
+            manager.grant(lease, Request::at_least(1), 10, &0)
         })();
         fault::fail_after(0);
         let error = result.unwrap_err();

@@ -4,12 +4,15 @@
 //! - [`buffer`]: the only file that turns what JavaScript hands over into slices.
 //! - [`error`]: carries failures across, with their stable codes.
 //! - [`env`]: per-thread registries of what JavaScript refers to by number.
+//! - [`manager`], [`lease`]: chunks, leases, owners and budgets.
 #![allow(missing_docs)] // Nothing here is public in Rust; the docs of the surface are in `src/`.
 #![cfg_attr(test, allow(dead_code))] // Under test nothing is exported, so nothing is used from here on.
 
 mod buffer;
 mod env;
 mod error;
+mod lease;
+mod manager;
 mod raw;
 
 use napi::bindgen_prelude::{JsValue, Object};
@@ -21,6 +24,6 @@ pub fn raw_functions(env: &napi::Env) -> napi::Result<Object<'_>> {
     let object = Object::new(env)?;
     let exports = raw::Exports::new(env.raw(), object.raw());
     // One `register` call for each file with raw functions.
-    let _ = &exports;
+    lease::register(&exports)?;
     Ok(object)
 }

@@ -6,5 +6,5 @@ mod manager;
 
 pub use manager::{
     Clock, Drained, Grant, MAX_CHUNK_BYTES, MAX_CLASS_BYTES, MIN_CHUNK_BYTES, Manager, ManagerError,
-    NO_OWNER, Options, OwnerStats, Stats, process_stats,
+    NO_OWNER, Options, OwnerStats, Request, Stats, process_stats,
 };

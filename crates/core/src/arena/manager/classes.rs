@@ -31,8 +31,35 @@ pub(super) fn class_of(bytes: u32) -> usize {
 #[inline]
 pub(super) fn capacity_for(bytes: u32) -> u32 {
     match class_of(bytes) {
-        OVERSIZED => bytes.next_multiple_of(PAGE_BYTES),
+        OVERSIZED => page_rounded(bytes),
         class => MIN_CHUNK_BYTES << class,
+    }
+}
+
+/// The capacity of a chunk that is no larger than it must be. `bytes` is at most [`MAX_CHUNK_BYTES`].
+#[inline]
+pub(super) fn page_rounded(bytes: u32) -> u32 {
+    bytes.max(1).next_multiple_of(PAGE_BYTES)
+}
+
+/// The largest capacity that a request can get within `bytes`; 0 when that is less than the smallest chunk.
+#[inline]
+pub(super) fn floor_class(bytes: u32) -> u32 {
+    if bytes > MAX_CLASS_BYTES {
+        bytes - bytes % PAGE_BYTES
+    } else if bytes < MIN_CHUNK_BYTES {
+        0
+    } else {
+        1 << bytes.ilog2()
+    }
+}
+
+/// The class bits of all sizes up to `bytes`.
+#[inline]
+pub(super) fn within(bytes: u32) -> u16 {
+    match floor_class(bytes) {
+        0 => 0,
+        floor => (2 << class_of(floor).min(OVERSIZED - 1)) - 1,
     }
 }
 
@@ -69,5 +96,9 @@ mod tests {
         assert_eq!(capacity_for(MAX_CHUNK_BYTES), MAX_CHUNK_BYTES);
         assert_eq!(near(OVERSIZED - 1), 1 << (OVERSIZED - 1));
         assert_eq!(near(OVERSIZED), 0);
+        assert_eq!((floor_class(4095), floor_class(4096), floor_class(8191)), (0, 4096, 4096));
+        assert_eq!(floor_class(MAX_CLASS_BYTES + 4097), MAX_CLASS_BYTES + 4096);
+        assert_eq!((within(4095), within(4096), within(8192), within(MAX_CLASS_BYTES - 1)), (0, 1, 3, 0x7ff));
+        assert_eq!((within(MAX_CLASS_BYTES), within(MAX_CHUNK_BYTES)), (SIZED_BITS, SIZED_BITS));
     }
 }

@@ -72,9 +72,17 @@ impl Manager {
         }
     }
 
-    /// Looks for an idle chunk that `owner` may have. Its capacity is charged to the owner.
+    /// Looks for an idle chunk that `owner` may have: of the classes in `bits`, or, when `bytes` are oversized, of a size
+    /// up to `most`. Its capacity is charged to the owner.
     #[inline]
-    pub(super) fn reuse(&mut self, owner: u32, bytes: u32, bits: u16, clock: &impl Clock) -> Option<Grant> {
+    pub(super) fn reuse(
+        &mut self,
+        owner: u32,
+        bytes: u32,
+        most: u32,
+        bits: u16,
+        clock: &impl Clock,
+    ) -> Option<Grant> {
         if !self.options.paranoid {
             let bits = self.owners[owner].idle_bits & bits;
             if bits != 0 {
@@ -88,14 +96,21 @@ impl Manager {
         if self.ready_bits == 0 && self.quarantine.is_empty() {
             return None;
         }
-        self.reuse_ready(owner, bytes, bits, clock)
+        self.reuse_ready(owner, bytes, most, bits, clock)
     }
 
-    fn reuse_ready(&mut self, owner: u32, bytes: u32, bits: u16, clock: &impl Clock) -> Option<Grant> {
+    fn reuse_ready(
+        &mut self,
+        owner: u32,
+        bytes: u32,
+        most: u32,
+        bits: u16,
+        clock: &impl Clock,
+    ) -> Option<Grant> {
         if class_of(bytes) == OVERSIZED && !self.options.paranoid {
             let list = self.owners[owner].idle[OVERSIZED];
             if let Some(index) =
-                self.fitting::<OWNER>(list.head, bytes, |table, index| table.next::<OWNER>(index))
+                self.fitting::<OWNER>(list.head, bytes, most, |table, index| table.next::<OWNER>(index))
                 && let Some(grant) = self.claim(index, owner)
             {
                 return Some(grant);
@@ -107,7 +122,7 @@ impl Manager {
         let index = if bits != 0 {
             self.ready[bits.trailing_zeros() as usize].tail
         } else if class_of(bytes) == OVERSIZED {
-            self.fitting::<PLACE>(self.ready[OVERSIZED].tail, bytes, |table, index| {
+            self.fitting::<PLACE>(self.ready[OVERSIZED].tail, bytes, most, |table, index| {
                 table.prev::<PLACE>(index)
             })?
         } else {
@@ -121,6 +136,7 @@ impl Manager {
         &self,
         start: u32,
         bytes: u32,
+        most: u32,
         step: impl Fn(&super::Table, u32) -> u32,
     ) -> Option<u32> {
         let mut index = start;
@@ -129,7 +145,7 @@ impl Manager {
                 return None;
             }
             let capacity = self.table[index].capacity;
-            if capacity >= bytes && capacity / 2 <= bytes {
+            if (bytes..=most).contains(&capacity) && capacity / 2 <= bytes {
                 return Some(index);
             }
             index = step(&self.table, index);

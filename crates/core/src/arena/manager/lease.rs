@@ -1,9 +1,11 @@
 //! Leases: chunks in use by one arena.
 
-use super::classes::{MAX_CHUNK_BYTES, OVERSIZED, at_least, capacity_for, class_of};
+use super::classes::{
+    MAX_CHUNK_BYTES, OVERSIZED, at_least, capacity_for, class_of, floor_class, page_rounded, within,
+};
 use super::table::{List, NIL, PLACE, State};
-use super::{Clock, Grant, Manager, ManagerError};
-use crate::budget::fault;
+use super::{Clock, Grant, Manager, ManagerError, Request};
+use crate::budget::{Level, fault};
 
 /// One lease. Its chunks up to and including `current` are in use; those after it were kept by a reset and wait.
 pub(super) struct Lease {
@@ -22,7 +24,7 @@ pub(super) struct Lease {
 }
 
 impl Manager {
-    /// Opens a lease for `owner` and grants its first chunk: at least `min_bytes`, about `hint_bytes` if that is more.
+    /// Opens a lease for `owner` and grants its first chunk.
     ///
     /// # Errors
     /// [`ManagerError::Budget`], [`ManagerError::TooLarge`], [`ManagerError::Stale`] or [`ManagerError::Full`]; nothing
@@ -31,18 +33,16 @@ impl Manager {
     pub fn open(
         &mut self,
         owner: u32,
-        min_bytes: u64,
-        hint_bytes: u64,
+        request: Request,
         clock: &impl Clock,
     ) -> Result<(u32, Grant), ManagerError> {
         let owner = self.owner_index(owner)?;
-        let min = chunk_bytes(min_bytes)?;
+        let sizes = self.sizes(request, self.options.first_chunk_bytes)?;
         if !self.leases.has_room() {
             return Err(ManagerError::Full { what: "leases" });
         }
-        self.before_grant(owner, min_bytes, clock)?;
-        let want = min.max(self.options.first_chunk_bytes).max(self.hint(hint_bytes));
-        let grant = self.acquire(owner, min, want, clock)?;
+        self.before_grant(owner, request.min_bytes, clock)?;
+        let grant = self.acquire(owner, sizes, clock)?;
         let mut chunks = List::EMPTY;
         self.table.insert::<PLACE>(&mut chunks, NIL, grant.chunk);
         let lease = Lease {
@@ -70,30 +70,29 @@ impl Manager {
     pub fn grant(
         &mut self,
         lease: u32,
-        min_bytes: u64,
+        request: Request,
         used_bytes: u64,
         clock: &impl Clock,
     ) -> Result<Grant, ManagerError> {
         let slot = self.lease_slot(lease)?;
-        let min = chunk_bytes(min_bytes)?;
-        let owner = self.leases[slot].owner;
+        let Lease { owner, current, hint_bytes, .. } = self.leases[slot];
+        let doubled = match current {
+            NIL => self.options.first_chunk_bytes,
+            current => self.table[current].capacity.min(self.options.max_chunk_bytes / 2) * 2,
+        };
+        let sizes = self.sizes(request, doubled.max(hint_bytes))?;
         let used = self.note_used(slot, used_bytes);
-        self.before_grant(owner, min_bytes, clock)?;
-        let next = match self.leases[slot].current {
+        self.before_grant(owner, request.min_bytes, clock)?;
+        let next = match current {
             NIL => self.leases[slot].chunks.head,
             current => self.table.next::<PLACE>(current),
         };
-        let grant = if next != NIL && self.table[next].capacity >= min {
+        let grant = if next != NIL && self.table[next].capacity >= sizes.min {
             self.counters.grants.add(1);
             self.counters.reuses.add(1);
             Grant { chunk: next, capacity: self.table[next].capacity, fresh: false, wipe_bytes: 0 }
         } else {
-            let doubled = match self.leases[slot].current {
-                NIL => self.options.first_chunk_bytes,
-                current => self.table[current].capacity.min(self.options.max_chunk_bytes / 2) * 2,
-            };
-            let want = min.max(doubled).max(self.leases[slot].hint_bytes);
-            let grant = self.acquire(owner, min, want, clock)?;
+            let grant = self.acquire(owner, sizes, clock)?;
             let lease = &mut self.leases[slot];
             self.table.insert::<PLACE>(&mut lease.chunks, lease.current, grant.chunk);
             lease.capacity += u64::from(grant.capacity);
@@ -190,12 +189,14 @@ impl Manager {
         Ok(())
     }
 
-    /// Closes a lease whose chunks exist no longer: the garbage collector took them. Their indexes can be granted at once.
+    /// Closes a lease whose chunks exist no longer: the garbage collector takes them. Their indexes can be granted at once.
+    /// The capacity that left the accounting.
     ///
     /// # Errors
     /// [`ManagerError::Stale`] when it was closed.
-    pub fn abandon(&mut self, lease: u32) -> Result<(), ManagerError> {
+    pub fn abandon(&mut self, lease: u32) -> Result<u64, ManagerError> {
         let slot = self.lease_slot(lease)?;
+        let capacity = self.leases[slot].capacity;
         while self.leases[slot].chunks.head != NIL {
             let chunk = self.leases[slot].chunks.head;
             self.unhold(slot, chunk);
@@ -203,7 +204,7 @@ impl Manager {
             self.table.vacate(chunk);
         }
         self.finish(slot);
-        Ok(())
+        Ok(capacity)
     }
 
     /// Closes all leases of an owner, by its index.
@@ -227,55 +228,83 @@ impl Manager {
         Ok(())
     }
 
-    fn hint(&self, bytes: u64) -> u32 {
-        bytes.min(u64::from(self.options.max_chunk_bytes)) as u32
+    /// The sizes of a request that would like a chunk of `usual` bytes.
+    #[inline]
+    fn sizes(&self, request: Request, usual: u32) -> Result<Sizes, ManagerError> {
+        let Request { min_bytes, hint_bytes, most_bytes } = request;
+        if min_bytes > u64::from(MAX_CHUNK_BYTES) {
+            return Err(ManagerError::TooLarge { bytes: min_bytes });
+        }
+        let min = min_bytes as u32;
+        let hint = hint_bytes.min(u64::from(self.options.max_chunk_bytes)) as u32;
+        let most = most_bytes.min(u64::from(MAX_CHUNK_BYTES)) as u32;
+        let mut want = usual.max(hint);
+        if capacity_for(want) > most {
+            want = floor_class(most);
+        }
+        Ok(Sizes { min, want: want.max(min), most })
     }
 
     /// An idle chunk of about the size, or else a new one.
     #[inline]
-    fn acquire(
-        &mut self,
-        owner: u32,
-        min: u32,
-        want: u32,
-        clock: &impl Clock,
-    ) -> Result<Grant, ManagerError> {
-        if let Some(grant) = self.reuse(owner, want, Self::bits_near(want), clock) {
+    fn acquire(&mut self, owner: u32, sizes: Sizes, clock: &impl Clock) -> Result<Grant, ManagerError> {
+        let Sizes { want, most, .. } = sizes;
+        if let Some(grant) = self.reuse(owner, want, most, Self::bits_near(want) & within(most), clock) {
             return Ok(grant);
         }
-        match self.create(owner, want, clock) {
-            Ok(grant) => Ok(grant),
-            Err(error) => {
-                let last = self.acquire_any(owner, min, want, error, clock);
-                self.count_refusal(last)
-            }
+        let capacity = capacity_for(want);
+        if capacity <= most
+            && let Ok(grant) = self.create(owner, capacity, class_of(want), clock)
+        {
+            return Ok(grant);
         }
+        let last = self.acquire_any(owner, sizes, clock);
+        self.count_refusal(last)
     }
 
     /// When the budget does not allow what was wanted: anything idle that fits, or just what is needed.
     #[cold]
-    fn acquire_any(
-        &mut self,
-        owner: u32,
-        min: u32,
-        want: u32,
-        error: ManagerError,
-        clock: &impl Clock,
-    ) -> Result<Grant, ManagerError> {
-        let class = class_of(min);
-        for class in class..OVERSIZED {
-            if let Some(grant) = self.reuse(owner, min, at_least(class) & !at_least(class + 1), clock) {
+    fn acquire_any(&mut self, owner: u32, sizes: Sizes, clock: &impl Clock) -> Result<Grant, ManagerError> {
+        let Sizes { min, most, .. } = sizes;
+        let least = class_of(min);
+        for class in least..OVERSIZED {
+            let bits = at_least(class) & !at_least(class + 1) & within(most);
+            if let Some(grant) = self.reuse(owner, min, most, bits, clock) {
                 return Ok(grant);
             }
         }
-        if capacity_for(min) == capacity_for(want) {
-            return Err(error);
+        if capacity_for(min) <= most
+            && let Ok(grant) = self.create(owner, capacity_for(min), least, clock)
+        {
+            return Ok(grant);
         }
-        self.create(owner, min, clock)
+        // Not even a chunk of the size class: one to the page. It is of an odd size, like the oversized ones.
+        let exact = page_rounded(min);
+        if exact > most {
+            let ManagerError::Budget(mut exceeded) = self.refused(owner, u64::from(exact), false) else {
+                unreachable!("refused() makes budget errors")
+            };
+            exceeded.chain.iter_mut().for_each(|level| level.refused = false);
+            let level = Level {
+                name: "operation".into(),
+                held: 0,
+                reservation: 0,
+                limit: most.into(),
+                refused: true,
+            };
+            exceeded.chain.insert(0, level);
+            return Err(ManagerError::Budget(exceeded));
+        }
+        self.create(owner, exact, OVERSIZED, clock)
     }
 
-    fn create(&mut self, owner: u32, bytes: u32, clock: &impl Clock) -> Result<Grant, ManagerError> {
-        let capacity = capacity_for(bytes);
+    fn create(
+        &mut self,
+        owner: u32,
+        capacity: u32,
+        class: usize,
+        clock: &impl Clock,
+    ) -> Result<Grant, ManagerError> {
         let charge = u64::from(capacity);
         if !self.table.has_room() {
             return Err(ManagerError::Full { what: "chunks" });
@@ -287,7 +316,7 @@ impl Manager {
             self.owners[owner].node.uncharge(charge);
             return Err(self.refused(owner, charge, false));
         }
-        match self.table.add(capacity, class_of(bytes), NIL) {
+        match self.table.add(capacity, class, NIL) {
             Some(chunk) => Ok(Grant { chunk, capacity, fresh: true, wipe_bytes: 0 }),
             None => {
                 self.owners[owner].node.uncharge(charge);
@@ -400,10 +429,12 @@ impl Manager {
     }
 }
 
-/// A request that one chunk can satisfy.
-#[inline]
-fn chunk_bytes(bytes: u64) -> Result<u32, ManagerError> {
-    if bytes <= u64::from(MAX_CHUNK_BYTES) { Ok(bytes as u32) } else { Err(ManagerError::TooLarge { bytes }) }
+/// A checked request: the bytes that must fit, the chunk that would be liked, and the largest that is allowed.
+#[derive(Clone, Copy)]
+struct Sizes {
+    min: u32,
+    want: u32,
+    most: u32,
 }
 
 /// The size of the one chunk that a limited reset converges to.
@@ -413,12 +444,9 @@ fn target_bytes(largest_cycle_bytes: u64, retain_bytes: u64) -> Option<u32> {
     if wanted <= retain_bytes {
         return Some(wanted as u32);
     }
-    // What is kept must not be more than was allowed: the largest size below.
-    let allowed = retain_bytes as u32;
-    let fits = match class_of(allowed) {
-        OVERSIZED => allowed - allowed % super::MIN_CHUNK_BYTES,
-        _ if allowed < super::MIN_CHUNK_BYTES => return None,
-        _ => 1 << allowed.ilog2(),
-    };
-    Some(fits)
+    // What is kept must not be more than was allowed.
+    match floor_class(retain_bytes as u32) {
+        0 => None,
+        bytes => Some(bytes),
+    }
 }

@@ -35,7 +35,7 @@ use lease::Lease;
 use owner::Owner;
 use slots::Slots;
 use stats::Counters;
-use table::{List, Table};
+use table::{List, State, Table};
 
 /// The time, read only when it matters: most opens do not look at it.
 pub trait Clock {
@@ -144,6 +144,24 @@ impl ManagerError {
     }
 }
 
+/// What a lease asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What has to fit into one chunk.
+    pub min_bytes: u64,
+    /// What is expected to be needed: the chunk is about as large, if that is allowed.
+    pub hint_bytes: u64,
+    /// The largest chunk that limits outside of the tree allow; [`u64::MAX`] when there are none.
+    pub most_bytes: u64,
+}
+
+impl Request {
+    /// At least so many bytes, nothing else asked.
+    pub fn at_least(min_bytes: u64) -> Request {
+        Request { min_bytes, hint_bytes: 0, most_bytes: u64::MAX }
+    }
+}
+
 /// A chunk for a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -231,6 +249,14 @@ impl Manager {
     pub fn stats(&mut self, clock: &impl Clock) -> Stats {
         self.age(clock.now_ms());
         self.counters.read()
+    }
+
+    /// The size of a chunk that is in a lease or idle; 0 for any other index.
+    pub fn chunk_capacity(&self, chunk: u32) -> u32 {
+        match self.table.get(chunk) {
+            Some(chunk) if !matches!(chunk.state, State::Vacant | State::Freed) => chunk.capacity,
+            _ => 0,
+        }
     }
 
     /// How many things [`Manager::drain`] would report.
