@@ -58,6 +58,10 @@ export interface Window {
   readonly limit: number
   reserve(bytes: number): void
   commit(bytes: number): Buffer
+  /** `piece` made longer in place, when it is the last thing taken and the chunk has room. */
+  extend(piece: Buffer, bytes: number): Buffer | undefined
+  /** Gives back what lies behind the first `bytes` of `piece`, when it is the last thing taken. */
+  shrink(piece: Buffer, bytes: number): void
 }
 
 /** The window of an allocator. @internal */

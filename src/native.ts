@@ -1,12 +1,34 @@
 /** The only importer of the native addon: its classes, and the raw functions with their types. */
 import * as addon from '../index.js'
-import { PrimarenaError, type ErrorCode } from './errors.js'
+import { PrimarenaError, type BudgetLevel, type ErrorCode } from './errors.js'
+
+export { NativeManager } from '../index.js'
 
 /** What a raw call answers when it failed; `takeLastError()` says why. */
 export const FAILED = -2
 
 /** The raw functions (see `crates/node/src/raw.rs`), one interface for each file that registers some. */
-export interface Raw {}
+export interface Raw extends RawLeases {}
+
+/** `crates/node/src/lease.rs`. −1 says that `leaseDetails` has more to tell. */
+export interface RawLeases {
+  leaseOpen(manager: number, owner: number, minBytes: number, hintBytes: number, mostBytes: number): number
+  leaseGrant(manager: number, handle: number, minBytes: number, usedBytes: number, mostBytes: number): number
+  leaseDetails(manager: number): {
+    handle: number
+    chunk: number
+    capacityBytes: number
+    fresh: boolean
+    wipeBytes: number
+    pending: number
+  }
+  leaseClose(manager: number, handle: number, usedBytes: number): number
+  leaseFailed(manager: number, handle: number, chunk: number): number
+  leaseTake(manager: number, handle: number, chunk: number): number
+  leaseLost(manager: number, handle: number): number
+  ownerCharge(manager: number, owner: number, bytes: number): number
+  ownerUncharge(manager: number, owner: number, bytes: number): number
+}
 
 export const raw = addon.rawFunctions() as Raw
 
@@ -15,7 +37,10 @@ export function takeLastError(): Error {
   const last = addon.lastError()
   if (!last) return new PrimarenaError('ERR_INTERNAL', 'a native call failed without saying why')
   if (last.code === 'ERR_INVALID_ARGUMENT') return new TypeError(last.message)
-  return new PrimarenaError(last.code as ErrorCode, last.message, last)
+  const code = last.code as ErrorCode
+  if (code !== 'ERR_BUDGET_EXCEEDED') return new PrimarenaError(code, last.message, last)
+  const chain: BudgetLevel[] | undefined = addon.NativeManager.lastRefusal()?.chain
+  return new PrimarenaError(code, last.message, { ...last, chain })
 }
 
 /** Runs a call of a native class; what it throws becomes a `PrimarenaError` or a `TypeError`. */

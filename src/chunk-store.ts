@@ -1,0 +1,193 @@
+import { detach, release, releasesAtOnce, canDetach } from './detach.js'
+import { PrimarenaError } from './errors.js'
+import type { Arena } from './arena.js'
+import { FAILED, type NativeManager, raw, takeLastError } from './native.js'
+
+/** What keeps an arena alive as long as one of its views lives: each leased chunk points at it (D7). */
+export const arenaOf: unique symbol = Symbol('primarena.arena') as never
+
+/** A chunk's `ArrayBuffer` while it is leased. */
+export interface Chunk extends ArrayBuffer {
+  [arenaOf]?: Arena
+}
+
+/** A leased chunk: its number in the store, its bytes, and from where on they are known to be zero. */
+export interface Granted {
+  chunk: number
+  buffer: Chunk
+  dirtyBytes: number
+}
+
+const CHUNK_NUMBERS = 2 ** 20
+
+/**
+ * The chunks of one `Memory` in one thread.
+ *
+ * The native manager decides which chunk goes where; this side holds the `ArrayBuffer`s of idle ones by
+ * number. A leased chunk is held by its arena alone, so that an arena that nobody holds can be collected
+ * with its bytes.
+ */
+export class ChunkStore {
+  readonly native: NativeManager
+  readonly id: number
+  /** Bytes charged besides chunks: slabs, documents, templates, ordinary memory. */
+  chargedBytes = 0
+  /** Told of what the native side noted since: soft limits crossed. */
+  onEvents: ((events: readonly NativeEvent[]) => void) | undefined
+  /** Asked when a budget refused; true means that it is worth another try. */
+  onRefused: ((error: Error) => boolean) | undefined
+  readonly #idle: (ArrayBuffer | undefined)[] = []
+  /** For each chunk, the bytes from its start that may not be zero. */
+  readonly #dirtyBytes: number[] = []
+  #pendingFree: FinalizationRegistry<number> | undefined
+
+  constructor(native: NativeManager) {
+    this.native = native
+    this.id = native.id
+  }
+
+  /** Opens a lease with a first chunk of at least `bytes`. Gives its handle; the chunk is in `granted`. */
+  open(owner: number, bytes: number, hintBytes: number, mostBytes: number): number {
+    let answer = raw.leaseOpen(this.id, owner, bytes, hintBytes, mostBytes)
+    if (answer === FAILED)
+      answer = this.#again(() => raw.leaseOpen(this.id, owner, bytes, hintBytes, mostBytes))
+    if (answer >= 0) {
+      const chunk = answer % CHUNK_NUMBERS
+      this.#give(chunk)
+      return (answer - chunk) / CHUNK_NUMBERS
+    }
+    return this.#prepare(true)
+  }
+
+  /** The next chunk of a lease, at least `bytes` long; `usedBytes` is the high-water of the one before. */
+  grant(handle: number, bytes: number, usedBytes: number, mostBytes: number): void {
+    let chunk = raw.leaseGrant(this.id, handle, bytes, usedBytes, mostBytes)
+    if (chunk === FAILED)
+      chunk = this.#again(() => raw.leaseGrant(this.id, handle, bytes, usedBytes, mostBytes))
+    if (chunk >= 0) this.#give(chunk)
+    else this.#prepare(false)
+  }
+
+  /** The chunk of the last `open` or `grant`: read at once. */
+  readonly granted: Granted = { chunk: -1, buffer: new ArrayBuffer(0), dirtyBytes: 0 }
+
+  /** Takes one chunk of a lease out of the ledger: its bytes belong to somebody else now. */
+  forget(handle: number, chunk: number): void {
+    if (raw.leaseTake(this.id, handle, chunk) === FAILED) throw takeLastError()
+  }
+
+  /** Takes a lease and its chunks out of the ledger: the bytes are left to V8. Gives their capacity. */
+  lost(handle: number): number {
+    return Math.max(0, raw.leaseLost(this.id, handle))
+  }
+
+  /** Ends a lease; its chunks must have been put back. */
+  close(handle: number, usedBytes: number): void {
+    const pending = raw.leaseClose(this.id, handle, usedBytes)
+    if (pending !== 0) this.#settle(pending)
+  }
+
+  /** Takes a chunk back: detached, so that every view of it is dead. */
+  putBack(chunk: number, buffer: Chunk, touchedBytes: number): void {
+    let moved: ArrayBuffer | undefined
+    if (canDetach) {
+      try {
+        moved = detach(buffer)
+      } catch {
+        // Somebody transferred it: the bytes are theirs, a fresh buffer takes its place at the next use.
+      }
+    }
+    this.#idle[chunk] = moved
+    if (touchedBytes > this.#dirtyBytes[chunk]!) this.#dirtyBytes[chunk] = touchedBytes
+  }
+
+  /** Does what the native side decided meanwhile: lets go of chunks, passes events on. */
+  drain(): void {
+    const { freed, events } = this.native.drain()
+    for (const chunk of freed) {
+      const buffer = this.#idle[chunk]
+      this.#idle[chunk] = undefined
+      if (buffer) this.free(buffer)
+    }
+    if (events.length > 0) this.onEvents?.(events)
+  }
+
+  /** Frees the bytes of a buffer: at once where the runtime can, else with the next garbage collection. */
+  free(buffer: ArrayBuffer): void {
+    if (releasesAtOnce) {
+      release(buffer)
+      return
+    }
+    const bytes = buffer.byteLength
+    this.native.addPendingFree(bytes)
+    this.#pendingFree ??= new FinalizationRegistry((freedBytes) => this.native.pendingFreed(freedBytes))
+    this.#pendingFree.register(buffer, bytes)
+  }
+
+  /** One refusal may be answered by whoever listens (free something, raise a limit): then it is tried again. */
+  #again(call: () => number): number {
+    const error = takeLastError()
+    this.drain()
+    if (this.onRefused?.(error) === true) {
+      const answer = call()
+      if (answer !== FAILED) return answer
+      throw takeLastError()
+    }
+    throw error
+  }
+
+  #settle(pending: number): void {
+    if (pending < 0) throw takeLastError()
+    this.drain()
+  }
+
+  #give(chunk: number): void {
+    const { granted } = this
+    let buffer = this.#idle[chunk]
+    if (buffer === undefined) {
+      // Its bytes were transferred away, or this runtime cannot detach: a fresh buffer stands in.
+      buffer = new ArrayBuffer(this.native.chunkCapacity(chunk))
+      this.#dirtyBytes[chunk] = 0
+    } else {
+      this.#idle[chunk] = undefined
+    }
+    granted.chunk = chunk
+    granted.buffer = buffer
+    granted.dirtyBytes = this.#dirtyBytes[chunk]!
+  }
+
+  /** The rarer grants: a chunk to make, or one to wipe first. */
+  #prepare(opening: boolean): number {
+    const { handle, chunk, capacityBytes, fresh, wipeBytes, pending } = raw.leaseDetails(this.id)
+    if (pending > 0) this.drain()
+    const { granted } = this
+    granted.chunk = chunk
+    if (fresh) {
+      try {
+        granted.buffer = new ArrayBuffer(capacityBytes)
+      } catch (cause) {
+        raw.leaseFailed(this.id, handle, chunk)
+        if (opening) this.close(handle, 0)
+        this.drain()
+        throw new PrimarenaError('ERR_OUT_OF_MEMORY', `no memory for a chunk of ${capacityBytes} bytes`, {
+          cause,
+        })
+      }
+      granted.dirtyBytes = this.#dirtyBytes[chunk] = 0
+    } else {
+      this.#give(chunk)
+      if (wipeBytes > 0) {
+        new Uint8Array(granted.buffer, 0, Math.min(wipeBytes, granted.buffer.byteLength)).fill(0)
+        granted.dirtyBytes = this.#dirtyBytes[chunk] = 0
+      }
+    }
+    return handle
+  }
+}
+
+/** What the native manager notes for the JavaScript side. */
+export interface NativeEvent {
+  node: string
+  heldBytes: number
+  limitBytes: number
+}

@@ -1,0 +1,164 @@
+import { Buffer } from 'node:buffer'
+import { window, type AlignOptions, type Window } from './allocator.js'
+import { alignment, BaseAllocator, checkBytes } from './base-allocator.js'
+import { PrimarenaError } from './errors.js'
+import type { Owner } from './owner.js'
+
+const EMPTY = new Uint8Array(0)
+
+/** A scratch below this stays for the next reservation; a larger one goes with its commit. */
+const KEPT_SCRATCH_BYTES = 64 * 1024
+
+/**
+ * The same `Allocator` with ordinary Buffers: what a context without an arena uses, the baseline of every
+ * benchmark, and a double for tests.
+ *
+ * Its bytes are the garbage collector's, so views stay valid as long as somebody holds them; what it took
+ * counts against its owner's budget until it is reset or disposed.
+ */
+export class HeapAllocator extends BaseAllocator implements Disposable {
+  readonly #owner: Owner | undefined
+  readonly #guard: (() => void) | undefined
+  readonly #window: HeapWindow
+  #usedBytes = 0
+  #disposed = false
+
+  /** `owner` and `guard` are internal: who is charged, and what has to hold before anything is taken. */
+  constructor(owner?: Owner, guard?: () => void) {
+    super()
+    this.#owner = owner
+    this.#guard = guard
+    this.#window = new HeapWindow((bytes) => this.#take(bytes))
+  }
+
+  /** @internal */
+  get [window](): Window {
+    return this.#window
+  }
+
+  /** Bytes taken since the last reset. */
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  /** The same as `usedBytes`: nothing is taken ahead. */
+  get capacityBytes(): number {
+    return this.#usedBytes
+  }
+
+  alloc(bytes: number): Buffer {
+    checkBytes(bytes)
+    this.#take(bytes)
+    return Buffer.alloc(bytes)
+  }
+
+  allocUnsafe(bytes: number): Buffer {
+    checkBytes(bytes)
+    this.#take(bytes)
+    return Buffer.allocUnsafe(bytes)
+  }
+
+  uint8(length: number, options?: AlignOptions): Uint8Array {
+    return new Uint8Array(this.#zeroed(length, 1, options), 0, length)
+  }
+
+  int32(length: number, options?: AlignOptions): Int32Array {
+    return new Int32Array(this.#zeroed(length, 4, options), 0, length)
+  }
+
+  float32(length: number, options?: AlignOptions): Float32Array {
+    return new Float32Array(this.#zeroed(length, 4, options), 0, length)
+  }
+
+  float64(length: number, options?: AlignOptions): Float64Array {
+    return new Float64Array(this.#zeroed(length, 8, options), 0, length)
+  }
+
+  /** Gives what was taken back to the budget; the Buffers stay readable. */
+  reset(): void {
+    if (this.#disposed) throw new PrimarenaError('ERR_ARENA_DISPOSED', 'the allocator is disposed')
+    this.#giveBack()
+  }
+
+  /** Ends the allocator. A second call does nothing. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#giveBack()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  #zeroed(length: number, elementBytes: number, options: AlignOptions | undefined): ArrayBuffer {
+    alignment(options, elementBytes) // Each gets an ArrayBuffer of its own, so offset 0 fits every alignment.
+    checkBytes(length, 'length')
+    const bytes = length * elementBytes
+    checkBytes(bytes, 'length')
+    this.#take(bytes)
+    return new ArrayBuffer(bytes)
+  }
+
+  #take(bytes: number): void {
+    if (this.#disposed) throw new PrimarenaError('ERR_ARENA_DISPOSED', 'the allocator is disposed')
+    this.#guard?.()
+    this.#owner?.charge(bytes)
+    this.#usedBytes += bytes
+  }
+
+  #giveBack(): void {
+    if (this.#usedBytes > 0) this.#owner?.uncharge(this.#usedBytes)
+    this.#usedBytes = 0
+    this.#window.forget()
+  }
+}
+
+/** Native code writes into a scratch Buffer; a commit hands out what was written. */
+class HeapWindow implements Window {
+  readonly #take: (bytes: number) => void
+  #scratch: Uint8Array = EMPTY
+  offset = 0
+
+  constructor(take: (bytes: number) => void) {
+    this.#take = take
+  }
+
+  get bytes(): Uint8Array {
+    return this.#scratch
+  }
+
+  get limit(): number {
+    return this.#scratch.length
+  }
+
+  reserve(bytes: number): void {
+    checkBytes(bytes)
+    this.#take(0)
+    if (this.#scratch.length >= bytes) return
+    // Made zeroed: nothing of the heap shows through what native code leaves unwritten.
+    this.#scratch = new Uint8Array(new ArrayBuffer(Math.max(bytes, 4096)))
+  }
+
+  commit(bytes: number): Buffer {
+    this.#take(bytes)
+    const { buffer } = this.#scratch
+    if (bytes * 2 >= this.#scratch.length && bytes >= 4096) {
+      this.#scratch = EMPTY
+      return Buffer.from(buffer as ArrayBuffer, 0, bytes)
+    }
+    const copy = Buffer.from(Buffer.from(buffer as ArrayBuffer, 0, bytes))
+    if (this.#scratch.length > KEPT_SCRATCH_BYTES) this.#scratch = EMPTY
+    return copy
+  }
+
+  extend(): undefined {
+    return undefined
+  }
+
+  shrink(): void {}
+
+  forget(): void {
+    this.#scratch = EMPTY
+  }
+}
