@@ -1,3 +1,24 @@
 export { PrimarenaError, type BudgetLevel, type ErrorCode, type ErrorDetails } from './errors.js'
 export type { AlignOptions, Allocator, BytesLike, ByteStream } from './allocator.js'
 export { t, type JsonValue, type Kind, type Type, type TypeOptions, type ValueOf } from './types.js'
+export { Agent, type AgentOptions, type AgentStats, type ArenaOptions, type SessionOptions } from './agent.js'
+export { currentContext } from './ambient.js'
+export { Arena, type OnReset, type ResetOptions } from './arena.js'
+export { ByteBuilder } from './builder.js'
+export type { ByteSize } from './byte-size.js'
+export type { NativeEvent } from './chunk-store.js'
+export { ManualContext, PrimitiveContext, type RunOptions } from './context.js'
+export type { DisposeOptions } from './dispose.js'
+export { HeapAllocator } from './heap-allocator.js'
+export { JsonOptimizer } from './json-optimizer.js'
+export type { LeakDetection, LeakReport } from './leaks.js'
+export {
+  Memory,
+  type DisposeReport,
+  type HoldReport,
+  type MemoryEvents,
+  type MemoryOptions,
+  type MemoryStats,
+} from './memory.js'
+export { Primitive, type Execute, type PrimitiveDefinition, type PrimitiveOptions } from './primitive.js'
+export { Session } from './session.js'

@@ -1,0 +1,211 @@
+import type { Arena, OnReset } from './arena.js'
+import { BudgetCounter } from './budget-counter.js'
+import { byteSize, type ByteSize } from './byte-size.js'
+import type { Place } from './context.js'
+import { endRuns, type DisposeOptions } from './dispose.js'
+import { PrimarenaError } from './errors.js'
+import type { Memory } from './memory.js'
+import { OwnerNode } from './owner-node.js'
+import { Session } from './session.js'
+import { Standalone } from './standalone.js'
+
+export interface AgentOptions {
+  /** The most bytes that the agent may hold: chunks, pools, documents, templates, ordinary memory. */
+  budget?: ByteSize
+  /** Above this the event `budget:soft` is sent. */
+  softBudget?: ByteSize
+  /** One budget for agents of this id in every thread of the process. */
+  sharedAgent?: boolean
+}
+
+export interface SessionOptions {
+  /** The most chunk bytes that the session's operations may hold together. */
+  budget?: ByteSize
+}
+
+export interface ArenaOptions {
+  /** What a reset does to the bytes; see `OnReset`. */
+  onReset?: OnReset
+  /** The first chunk holds at least so many bytes. */
+  initialBytes?: number
+}
+
+/** What an agent holds. */
+export interface AgentStats {
+  id: string
+  openRuns: number
+  sessions: number
+  heldBytes: number
+  peakBytes: number
+  limitBytes: number
+}
+
+/** Somebody who is charged: a tenant, a tool, a user. Made by `memory.agent(id)`. */
+export class Agent implements Place, AsyncDisposable {
+  readonly id: string
+  /** @internal */
+  readonly memory: Memory
+  /** @internal */
+  readonly owner: OwnerNode
+  /** @internal */
+  readonly budget = undefined
+  readonly #options: AgentOptions
+  #limitBytes: number
+  #softBytes: number
+  #sessions: Map<string, Session> | undefined
+  #openRuns = 0
+  #disposed = false
+  #peakBytes = 0
+  #idle: (() => void) | undefined
+
+  /** @internal Use `memory.agent(id)`. */
+  constructor(memory: Memory, id: string, options: AgentOptions) {
+    this.memory = memory
+    this.id = id
+    this.#options = options
+    this.#limitBytes = options.budget === undefined ? Infinity : byteSize(options.budget, 'budget')
+    this.#softBytes = options.softBudget === undefined ? Infinity : byteSize(options.softBudget, 'softBudget')
+    this.owner = new OwnerNode(memory.store, id, () =>
+      memory.openOwner(id, this.#softBytes, this.#limitBytes, this.#options.sharedAgent === true),
+    )
+  }
+
+  /** @internal */
+  get agentId(): string {
+    return this.id
+  }
+
+  /** @internal */
+  get sessionId(): undefined {
+    return undefined
+  }
+
+  /** Operations, contexts and arenas of the agent that have not ended. */
+  get openRuns(): number {
+    return this.#openRuns
+  }
+
+  /** The session of that name, made when it is not there. */
+  session(id: string, options?: SessionOptions): Session {
+    this.checkOpen('session')
+    if (typeof id !== 'string' || id === '') throw new TypeError('session: expected a name')
+    const limitBytes = options?.budget === undefined ? Infinity : byteSize(options.budget, 'budget')
+    let session = this.#sessions?.get(id)
+    if (session === undefined) {
+      const budget = new BudgetCounter(`${this.id}/${id}`, limitBytes)
+      session = new Session({ memory: this.memory, owner: this.owner, agent: this, id, budget })
+      ;(this.#sessions ??= new Map()).set(id, session)
+    } else if (options?.budget !== undefined) {
+      session.budget!.limitBytes = limitBytes
+    }
+    return session
+  }
+
+  /** An arena charged to this agent. Dispose it; until then it counts as open. */
+  arena(options?: ArenaOptions): Arena {
+    this.checkOpen('arena')
+    return new Standalone(
+      this,
+      options?.onReset ?? this.memory.onReset,
+      options?.initialBytes ?? 0,
+      Agent.prototype.arena,
+    ).arena
+  }
+
+  /** New limits, also below what is held: then nothing more is given until enough came back. */
+  setBudget(limits: { budget?: ByteSize; softBudget?: ByteSize }): void {
+    if (limits.budget !== undefined) this.#limitBytes = byteSize(limits.budget, 'budget')
+    if (limits.softBudget !== undefined) this.#softBytes = byteSize(limits.softBudget, 'softBudget')
+    if (this.owner.isOpen) {
+      this.memory.store.native.setOwnerLimits(
+        this.owner.number,
+        finite(this.#softBytes),
+        finite(this.#limitBytes),
+      )
+    }
+  }
+
+  /** What the agent holds now. */
+  stats(): AgentStats {
+    const native = this.owner.isOpen ? this.memory.store.native.ownerStats(this.owner.number) : undefined
+    this.#peakBytes = Math.max(this.#peakBytes, native?.peakBytes ?? 0)
+    return {
+      id: this.id,
+      openRuns: this.#openRuns,
+      sessions: this.#sessions?.size ?? 0,
+      heldBytes: native?.heldBytes ?? 0,
+      peakBytes: this.#peakBytes,
+      limitBytes: this.#limitBytes,
+    }
+  }
+
+  /**
+   * Ends the agent: no new run begins; open ones are waited for, aborted, or dropped by force (see
+   * `DisposeOptions`). Resolves when nothing of it is left; its id can then be used again.
+   */
+  async dispose(options?: DisposeOptions): Promise<void> {
+    this.#disposed = true
+    const mine = (place: Place): boolean => place === this || place.owner === this.owner
+    await endRuns(this.memory, mine, () => this.#whenIdle(), options, this.id)
+    this.memory.agentEnded(this)
+    this.#sessions = undefined
+    this.owner.close(options?.runs === 'force')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+
+  /** Leaves the native tree when nothing is held. @internal */
+  leaveWhenIdle(): void {
+    if (this.#openRuns > 0 || !this.owner.isOpen || this.owner.chargedBytes > 0) return
+    this.stats()
+    this.owner.close(false)
+  }
+
+  /** @internal */
+  forget(session: Session): void {
+    if (this.#sessions?.get(session.sessionId!) === session) this.#sessions.delete(session.sessionId!)
+  }
+
+  /** @internal */
+  sessions(): Iterable<Session> {
+    return this.#sessions?.values() ?? []
+  }
+
+  /** @internal */
+  contextOpened(): void {
+    this.#openRuns += 1
+  }
+
+  /** @internal */
+  contextClosed(): void {
+    this.#openRuns -= 1
+    if (this.#openRuns > 0) return
+    this.#idle?.()
+    this.#idle = undefined
+  }
+
+  /** @internal */
+  checkOpen(what: string): void {
+    if (this.#disposed)
+      throw new PrimarenaError('ERR_CONTEXT_CLOSED', `${what}: agent ${this.id} is disposed`)
+    this.memory.checkOpen(what)
+  }
+
+  #whenIdle(): Promise<void> {
+    if (this.#openRuns === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const before = this.#idle
+      this.#idle = () => {
+        before?.()
+        resolve()
+      }
+    })
+  }
+}
+
+/** Native limits are absent rather than infinite. @internal */
+export function finite(bytes: number): number | undefined {
+  return Number.isFinite(bytes) ? bytes : undefined
+}

@@ -1,0 +1,615 @@
+import { Buffer } from 'node:buffer'
+import type { Writable } from 'node:stream'
+import type { Allocator } from './allocator.js'
+import { runAmbient } from './ambient.js'
+import { Arena, type OnReset } from './arena.js'
+import type { BudgetCounter } from './budget-counter.js'
+import { PrimarenaError } from './errors.js'
+import { HeapAllocator } from './heap-allocator.js'
+import { checkPromise, closedError, HoldGroup } from './holds.js'
+import { JsonOptimizer } from './json-optimizer.js'
+import type { Lessee } from './lessee.js'
+import type { Memory } from './memory.js'
+import type { Entry, LifetimeRecord, Tracked } from './nursery.js'
+import type { OwnerNode } from './owner-node.js'
+import type { Primitive } from './primitive.js'
+import { copyOut, copyView } from './results.js'
+import { send } from './send.js'
+
+/** How a run may be ended from outside. */
+export interface RunOptions {
+  /** Aborts the run: the caller is rejected at once with ERR_ABORTED. */
+  signal?: AbortSignal
+  /** Aborts the run after so many milliseconds. */
+  timeoutMs?: number
+}
+
+/** Who a context works for, and with what. @internal */
+export interface Place {
+  readonly memory: Memory
+  readonly owner: OwnerNode
+  readonly agentId: string | undefined
+  readonly sessionId: string | undefined
+  readonly budget: BudgetCounter | undefined
+  /** Called when a context of this place is over. */
+  contextClosed(): void
+  /** Called when a context of this place is opened. */
+  contextOpened(): void
+}
+
+const RUNNING = 0
+/** The body has settled; children are awaited and `defer`s run. */
+const SETTLING = 1
+/** The caller has its answer; holds drain. */
+const CLOSED = 2
+/** The arena is gone. */
+const ENDED = 3
+
+/**
+ * What a primitive gets: who it works for, memory for its temporaries, and ways to tie things to its end.
+ *
+ * Every run has a context and an arena of its own. The order at the end: the body settles; children of
+ * `run` are awaited; `defer`s run, last first; the result is copied out; the caller resolves; holds drain;
+ * the arena is reset.
+ */
+export class PrimitiveContext implements Lessee, Tracked {
+  /** The name of the primitive; `context` for one made by `memory.context()`. */
+  readonly primitive: string
+  /** When the operation began, in milliseconds since the epoch. */
+  readonly startedAt: number = Date.now()
+
+  /** @internal */ previous: Tracked | undefined = undefined
+  /** @internal */ next: Tracked | undefined = undefined
+  /** @internal */ bornTick = 0
+  /** @internal */ entry: Entry | undefined = undefined
+
+  readonly #place: Place
+  readonly #program: Primitive<never, unknown> | undefined
+  readonly #parent: PrimitiveContext | undefined
+  readonly #onReset: OnReset
+  readonly #usesArena: boolean
+  #state = RUNNING
+  #arena: Arena | undefined = undefined
+  #heap: HeapAllocator | undefined = undefined
+  #json: JsonOptimizer | undefined = undefined
+  #holds: HoldGroup | undefined = undefined
+  #children: Set<PrimitiveContext> | undefined = undefined
+  #childrenDone: (() => void) | undefined = undefined
+  #defers: (() => unknown)[] | undefined = undefined
+  #closers: (() => void)[] | undefined = undefined
+  #controller: AbortController | undefined = undefined
+  #aborted: PrimarenaError | undefined = undefined
+  #site: string | undefined = undefined
+  #resolve: ((value: unknown) => void) | undefined = undefined
+  #reject: ((error: unknown) => void) | undefined = undefined
+
+  /** @internal Use `session.run`, `ctx.run` or `memory.context`. */
+  constructor(place: Place, program: Primitive<never, unknown> | undefined, options: ContextInit) {
+    this.#place = place
+    this.#program = program
+    this.#parent = options.parent
+    this.#onReset = options.onReset
+    this.#usesArena = options.arena
+    this.primitive = program === undefined ? 'context' : program.name
+    const { memory } = place
+    this.#site = memory.sampleSite(PrimitiveContext)
+    memory.nursery.add(this)
+    if (program !== undefined) place.contextOpened()
+  }
+
+  /** The agent that the operation belongs to. */
+  get agentId(): string | undefined {
+    return this.#place.agentId
+  }
+
+  /** The session that the operation belongs to. */
+  get sessionId(): string | undefined {
+    return this.#place.sessionId
+  }
+
+  /** Aborts with the operation. Made when it is first asked for. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#aborted) this.#controller.abort(this.#aborted.cause ?? this.#aborted)
+    }
+    return this.#controller.signal
+  }
+
+  /** The operation's arena; undefined with `{ arena: false }`. It takes its first chunk when first used. */
+  get arena(): Arena {
+    // Typed as present for the primitives that have one, which is nearly all; the docs name the exception.
+    if (this.#arena === undefined && this.#usesArena) {
+      this.#arena = new Arena(this.#place.memory.store, this, this.#onReset)
+      if (this.#state >= CLOSED || this.#aborted) this.#arena.block()
+    }
+    return this.#arena as Arena
+  }
+
+  /** The arena, or ordinary memory charged to the same budget where there is none: it always works. */
+  get allocator(): Allocator {
+    if (this.#usesArena) return this.arena
+    return (this.#heap ??= new HeapAllocator(this.#place.owner, () => this.checkMayAllocate()))
+  }
+
+  /** JSON in this operation: documents in its arena, pooled containers, the template cache. */
+  get json(): JsonOptimizer {
+    return (this.#json ??= new JsonOptimizer(this.#place.memory, this.#place.owner, this))
+  }
+
+  /** True once the operation was aborted. */
+  get aborted(): boolean {
+    return this.#aborted !== undefined
+  }
+
+  /**
+   * Runs another primitive inside this operation: same agent, session, signal and budget, an arena of its
+   * own. Its result is copied into this context's arena; this operation waits for it at its end.
+   *
+   * @throws (rejects with) PrimarenaError ERR_ABORTED, ERR_CONTEXT_CLOSED, and whatever the primitive throws.
+   */
+  run<Input, Output>(
+    primitive: Primitive<Input, Output>,
+    input: Input,
+    options?: RunOptions,
+  ): Promise<Awaited<Output>> {
+    if (this.#aborted) return Promise.reject(this.#abortError('run'))
+    if (this.#state >= CLOSED) return Promise.reject(closedError('run'))
+    return PrimitiveContext.start(this.#place, primitive, input, options, this)
+  }
+
+  /**
+   * Keeps the operation's bytes in place until `promise` settles: for files, zlib, crypto, whatever reads
+   * or writes them asynchronously. Gives the same promise. A rejection is the event `hold:rejected`.
+   */
+  hold<T>(promise: Promise<T>): Promise<T> {
+    checkPromise(promise)
+    this.#holdFor(promise, 'hold')
+    return promise
+  }
+
+  /**
+   * Writes `bytes` to a stream and holds the arena until they were flushed or the stream is closed.
+   * Resolves then; rejects with the stream's error.
+   */
+  send(target: Writable | WritableStream<Uint8Array>, bytes: Uint8Array): Promise<void> {
+    if (this.#state >= CLOSED) return Promise.reject(closedError('send'))
+    const sent = send(target, bytes)
+    this.#holdFor(sent, 'send')
+    return sent
+  }
+
+  /** A copy of `view` in ordinary memory: valid as long as somebody holds it. */
+  keep<T extends ArrayBufferView>(view: T): T {
+    if (!ArrayBuffer.isView(view)) throw new TypeError('keep: expected a view')
+    return copyView(view)
+  }
+
+  /**
+   * Hands the whole chunk of `view` to the caller instead of copying, and gives `view` again over it: valid
+   * as long as somebody holds it. Other views of that chunk die, so take what is large and alone in it.
+   *
+   * @throws PrimarenaError ERR_FOREIGN_OBJECT when the bytes are not of this operation (or were taken).
+   */
+  take<T extends ArrayBufferView>(view: T): T {
+    if (!ArrayBuffer.isView(view)) throw new TypeError('take: expected a view')
+    const { buffer, byteOffset, byteLength } = view
+    const arena = Arena.of(buffer)
+    if (arena === undefined || arena.lessee !== this) {
+      throw new PrimarenaError('ERR_FOREIGN_OBJECT', 'take: the view is not in the arena of this context')
+    }
+    const taken = arena.takeChunk(buffer)
+    if (Buffer.isBuffer(view)) return Buffer.from(taken, byteOffset, byteLength) as unknown as T
+    const elementBytes = 'BYTES_PER_ELEMENT' in view ? (view.BYTES_PER_ELEMENT as number) : 1
+    const type = view.constructor as new (buffer: ArrayBuffer, offset: number, length: number) => T
+    return new type(taken, byteOffset, byteLength / elementBytes)
+  }
+
+  /** Calls `callback` when the body has settled, last one first; it is awaited. */
+  defer(callback: () => unknown): void {
+    if (typeof callback !== 'function') throw new TypeError('defer: expected a function')
+    if (this.#state >= CLOSED) throw closedError('defer')
+    ;(this.#defers ??= []).push(callback)
+  }
+
+  /** Runs a primitive in a new context. @internal */
+  static start<Input, Output>(
+    place: Place,
+    primitive: Primitive<Input, Output>,
+    input: Input,
+    options: RunOptions | undefined,
+    parent: PrimitiveContext | undefined,
+  ): Promise<Awaited<Output>> {
+    const { memory } = place
+    if (primitive.validate !== undefined) {
+      try {
+        if (primitive.validate(input) === false) {
+          throw new TypeError(`primitive ${primitive.name}: the input was refused by its validation`)
+        }
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    }
+    if (options?.signal?.aborted) return Promise.reject(abortedError(primitive.name, options.signal.reason))
+    if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs)
+    const context = new PrimitiveContext(place, primitive as Primitive<never, unknown>, {
+      parent,
+      onReset: memory.onReset,
+      arena: primitive.usesArena,
+    })
+    const answer = new Promise<Awaited<Output>>((resolve, reject) => {
+      context.#resolve = resolve as (value: unknown) => void
+      context.#reject = reject
+    })
+    if (parent) (parent.#children ??= new Set()).add(context)
+    if (options !== undefined) context.#obey(options)
+    let body: unknown
+    try {
+      body = memory.ambient
+        ? runAmbient(context, () => primitive.execute(context, input))
+        : primitive.execute(context, input)
+    } catch (error) {
+      context.#settled(false, error)
+      return answer
+    }
+    if (body instanceof Promise) {
+      body.then(
+        (value) => context.#settled(true, value),
+        (error: unknown) => context.#settled(false, error),
+      )
+    } else {
+      Promise.resolve(body).then(
+        (value) => context.#settled(true, value),
+        (error: unknown) => context.#settled(false, error),
+      )
+    }
+    return answer
+  }
+
+  /** Ends the operation from outside: the caller is rejected now, the arena goes when the body settles. @internal */
+  abort(reason: unknown): void {
+    if (this.#state >= CLOSED || this.#aborted) return
+    const error = abortedError(this.primitive, reason)
+    this.#aborted = error
+    this.#arena?.block()
+    this.#reject?.(error)
+    this.#place.memory.bodyAborted(this, this.#site)
+    this.#controller?.abort(reason)
+    if (this.#children) for (const child of this.#children) child.abort(reason)
+  }
+
+  /** Drops everything at once, whatever still runs: the bytes in use are left to V8. @internal */
+  force(reason: unknown): void {
+    if (this.#state === ENDED) return
+    this.abort(reason)
+    if (this.#children) for (const child of this.#children) child.force(reason)
+    const busy = this.#holds !== undefined && this.#holds.count > 0
+    this.#state = CLOSED
+    this.#closeJson()
+    if (busy) {
+      this.#holds!.forget()
+      this.#arena?.abandon()
+    }
+    this.#end()
+  }
+
+  /** Called when the operation is over for its caller. @internal */
+  onClosed(callback: () => void): void {
+    ;(this.#closers ??= []).push(callback)
+  }
+
+  /** @internal */
+  get place(): Place {
+    return this.#place
+  }
+
+  /** Resets for the next operation: for contexts made by `memory.context()`. @internal */
+  protected startOver(): void {
+    if (this.#state !== RUNNING) throw closedError('resetForNextOperation')
+    this.#runDefersNow()
+    this.#closeJson()
+    this.#heap?.reset()
+    const holds = this.#holds
+    if (holds !== undefined && holds.count > 0) {
+      // Somebody still uses the bytes: that arena waits for them, the next operation gets another.
+      const arena = this.#arena
+      this.#arena = undefined
+      this.#holds = undefined
+      arena?.block()
+      holds.close(() => arena?.dispose())
+    } else {
+      this.#arena?.reset()
+    }
+  }
+
+  /** Ends a context made by `memory.context()`. @internal */
+  protected finish(): void {
+    if (this.#state >= CLOSED) return
+    this.#runDefersNow()
+    if (this.#children) for (const child of this.#children) child.abort(closedError('dispose'))
+    this.#conclude()
+  }
+
+  // What the arena asks (Lessee).
+
+  /** @internal */
+  get ownerNumber(): number {
+    return this.#place.owner.number
+  }
+
+  /** @internal */
+  get hintBytes(): number {
+    return this.#program === undefined ? 0 : this.#program.hintBytes
+  }
+
+  /** @internal */
+  get mayAllocate(): boolean {
+    return this.#state < CLOSED && this.#aborted === undefined
+  }
+
+  /** @internal */
+  checkMayAllocate(): void {
+    if (this.#aborted) throw this.#abortError('allocating')
+    if (this.#state >= CLOSED) throw closedError('allocating')
+  }
+
+  /** @internal */
+  headroom(bytes: number): number {
+    const { budget } = this.#place
+    return budget === undefined ? Infinity : budget.headroom(bytes)
+  }
+
+  /** @internal */
+  leaseOpened(_arena: Arena, handle: number, capacityBytes: number): void {
+    this.#place.memory.leases += 1
+    this.entry?.leases.add(handle)
+    this.#place.budget?.add(capacityBytes)
+  }
+
+  /** @internal */
+  leaseClosed(_arena: Arena, handle: number, capacityBytes: number): void {
+    this.#place.memory.leases -= 1
+    this.entry?.leases.delete(handle)
+    this.#place.budget?.remove(capacityBytes)
+  }
+
+  /** @internal */
+  count(capacityBytes: number): void {
+    this.#place.budget?.add(capacityBytes)
+  }
+
+  /** @internal */
+  uncount(capacityBytes: number): void {
+    this.#place.budget?.remove(capacityBytes)
+  }
+
+  /** @internal */
+  used(bytes: number): void {
+    this.#program?.used(bytes)
+  }
+
+  /** @internal */
+  arenaDisposed(arena: Arena): void {
+    if (arena === this.#arena) this.#arena = this.#state >= CLOSED ? arena : undefined
+  }
+
+  // What the nursery asks (Tracked).
+
+  /** @internal */
+  record(): LifetimeRecord {
+    const place = this.#place
+    const isRun = this.#program !== undefined
+    return {
+      what: isRun ? 'run' : 'context',
+      agentId: place.agentId,
+      sessionId: place.sessionId,
+      primitive: this.primitive,
+      openedAt: this.startedAt,
+      site: this.#site,
+      collected() {
+        if (isRun) place.contextClosed()
+      },
+    }
+  }
+
+  /** @internal */
+  get heldBytes(): number {
+    return this.#arena?.heldBytes ?? 0
+  }
+
+  /** @internal */
+  *leases(): Generator<number> {
+    if (this.#arena) yield* this.#arena.leases()
+  }
+
+  #abortError(what: string): PrimarenaError {
+    return new PrimarenaError('ERR_ABORTED', `${what}: ${this.#aborted!.message}`, {
+      cause: this.#aborted!.cause,
+    })
+  }
+
+  #holdFor(promise: PromiseLike<unknown>, what: string): void {
+    if (this.#state >= CLOSED) throw closedError(what)
+    const { memory } = this.#place
+    this.#holds ??= new HoldGroup(this.label, memory)
+    this.#holds.add(promise, what, memory.sampleSite(PrimitiveContext))
+  }
+
+  /** Who this is, for reports. @internal */
+  get label(): string {
+    const { agentId, sessionId } = this.#place
+    return [agentId ?? 'none', sessionId, this.primitive].filter((part) => part !== undefined).join('/')
+  }
+
+  #obey({ signal, timeoutMs }: RunOptions): void {
+    if (signal !== undefined) {
+      const onAbort = (): void => this.abort(signal.reason)
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.onClosed(() => signal.removeEventListener('abort', onAbort))
+    }
+    if (timeoutMs !== undefined) {
+      const timer = setTimeout(() => {
+        this.abort(new DOMException(`The operation took longer than ${timeoutMs} ms`, 'TimeoutError'))
+      }, timeoutMs)
+      this.onClosed(() => clearTimeout(timer))
+    }
+  }
+
+  /** The body has settled. */
+  #settled(resolved: boolean, value: unknown): void {
+    if (this.#state === ENDED) return // It was forced; nothing is left to do.
+    if (this.#defers !== undefined || (this.#children !== undefined && this.#children.size > 0)) {
+      void this.#settleSlowly(resolved, value)
+    } else {
+      this.#answer(resolved, value)
+    }
+  }
+
+  async #settleSlowly(resolved: boolean, value: unknown): Promise<void> {
+    this.#state = SETTLING
+    const errors: unknown[] = []
+    for (;;) {
+      if (this.#children !== undefined && this.#children.size > 0) {
+        await new Promise<void>((done) => {
+          this.#childrenDone = done
+        })
+        continue
+      }
+      const deferred = this.#defers?.pop()
+      if (deferred === undefined) break
+      try {
+        await deferred()
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if ((this.#state as number) === ENDED) return
+    if (errors.length > 0) {
+      if (!resolved) errors.unshift(value)
+      this.#answer(false, new AggregateError(errors, `${this.primitive}: a deferred callback failed`))
+    } else {
+      this.#answer(resolved, value)
+    }
+  }
+
+  /** Copies the result out, tells the caller, and lets the arena go. */
+  #answer(resolved: boolean, value: unknown): void {
+    if (this.#aborted) {
+      // The caller was rejected when it happened. What a defer still threw must not get lost.
+      if (!resolved && value instanceof AggregateError) this.#place.memory.lateError(this.label, value)
+    } else if (!resolved) {
+      this.#reject!(value)
+    } else {
+      try {
+        let result = value
+        if (this.#arena !== undefined || this.#json !== undefined) {
+          this.#place.memory.checkEscapes(value, this)
+          result = copyOut(value, this, this.#parent?.allocator)
+        }
+        this.#resolve!(result)
+      } catch (error) {
+        this.#reject!(error)
+      }
+    }
+    this.#conclude()
+  }
+
+  #conclude(): void {
+    this.#state = CLOSED
+    if (this.#closers !== undefined) {
+      for (const close of this.#closers) close()
+      this.#closers = undefined
+    }
+    this.#closeJson()
+    if (this.#aborted) this.#place.memory.bodySettled(this)
+    const parent = this.#parent
+    if (parent !== undefined) {
+      parent.#children!.delete(this)
+      if (parent.#children!.size === 0) parent.#childrenDone?.()
+    }
+    if (this.#holds === undefined || this.#holds.count === 0) {
+      this.#end()
+    } else {
+      this.#arena?.block()
+      this.#holds.close(() => this.#end())
+    }
+  }
+
+  #end(): void {
+    if (this.#state === ENDED) return
+    this.#state = ENDED
+    this.#arena?.dispose()
+    this.#heap?.dispose()
+    const place = this.#place
+    place.memory.nursery.remove(this)
+    if (this.#program !== undefined) place.contextClosed()
+  }
+
+  #closeJson(): void {
+    if (this.#json === undefined) return
+    this.#json.dispose()
+    this.#json = undefined
+  }
+
+  /** For contexts without a body: the callbacks are called now, what they return is held. */
+  #runDefersNow(): void {
+    const defers = this.#defers
+    if (defers === undefined) return
+    this.#defers = undefined
+    const errors: unknown[] = []
+    for (const deferred of defers.reverse()) {
+      try {
+        const result = deferred()
+        if (result instanceof Promise) this.#holdFor(result, 'defer')
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length > 0) {
+      this.#place.memory.lateError(this.label, new AggregateError(errors, 'a deferred callback failed'))
+    }
+  }
+}
+
+/** @internal */
+export interface ContextInit {
+  parent: PrimitiveContext | undefined
+  onReset: OnReset
+  arena: boolean
+}
+
+/**
+ * A context without a body, for code that has its own loop: use it for one operation after the other with
+ * `resetForNextOperation` between them, and dispose it at the end.
+ */
+export class ManualContext extends PrimitiveContext implements Disposable {
+  /**
+   * Ends the current operation and begins the next: `defer`s are called, pooled JSON containers go back,
+   * views of the arena are dead. Bytes that are held stay in place until their holds are over.
+   */
+  resetForNextOperation(): void {
+    this.startOver()
+  }
+
+  /** Ends the context; a second call does nothing. Its arena goes when the holds are over. */
+  dispose(): void {
+    this.finish()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
+
+function abortedError(name: string, reason: unknown): PrimarenaError {
+  const why = reason instanceof Error ? reason.message : String(reason)
+  return new PrimarenaError('ERR_ABORTED', `${name} was aborted: ${why}`, { cause: reason })
+}
+
+function checkTimeout(timeoutMs: unknown): void {
+  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0) || timeoutMs > 2 ** 31 - 1) {
+    throw new RangeError(
+      `timeoutMs: expected milliseconds from 0 to ${2 ** 31 - 1}, got ${String(timeoutMs)}`,
+    )
+  }
+}

@@ -1,0 +1,89 @@
+import { PrimarenaError } from './errors.js'
+
+/** A promise that keeps an operation's bytes in place. @internal */
+export interface Hold {
+  /** What holds: `hold`, `send`, or `body` for a body that still runs after its abort. */
+  what: string
+  since: number
+  site: string | undefined
+  reported: boolean
+  group: HoldGroup
+}
+
+/** Who hears of holds: the `Memory`. @internal */
+export interface HoldObserver {
+  holdOpened(hold: Hold): void
+  holdClosed(hold: Hold): void
+  holdRejected(hold: Hold, error: unknown): void
+}
+
+/**
+ * The holds of one operation. `drained` runs when the last of them is over, once the group was `closed`.
+ *
+ * @internal
+ */
+export class HoldGroup {
+  readonly label: string
+  readonly #observer: HoldObserver
+  #count = 0
+  #drained: (() => void) | undefined
+
+  constructor(label: string, observer: HoldObserver) {
+    this.label = label
+    this.#observer = observer
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** Holds until `promise` settles. A rejection is an event, never an unhandled one. */
+  add(promise: PromiseLike<unknown>, what: string, site: string | undefined): void {
+    const hold: Hold = { what, since: Date.now(), site, reported: false, group: this }
+    this.#count += 1
+    this.#observer.holdOpened(hold)
+    promise.then(
+      () => this.#over(hold),
+      (error: unknown) => {
+        this.#observer.holdRejected(hold, error)
+        this.#over(hold)
+      },
+    )
+  }
+
+  /** Calls `drained` when no hold is left: at once when there is none now. */
+  close(drained: () => void): void {
+    if (this.#count === 0) drained()
+    else this.#drained = drained
+  }
+
+  /** Nobody waits for the holds any more; they still end by themselves. */
+  forget(): void {
+    this.#drained = undefined
+  }
+
+  #over(hold: Hold): void {
+    this.#observer.holdClosed(hold)
+    this.#count -= 1
+    if (this.#count > 0 || this.#drained === undefined) return
+    const drained = this.#drained
+    this.#drained = undefined
+    drained()
+  }
+}
+
+/** Throws unless `value` is a promise. @internal */
+export function checkPromise(value: unknown): asserts value is PromiseLike<unknown> {
+  if (
+    value === null ||
+    typeof value !== 'object' ||
+    typeof (value as PromiseLike<unknown>).then !== 'function'
+  ) {
+    throw new TypeError('hold: expected a promise')
+  }
+}
+
+/** @internal */
+export function closedError(what: string): PrimarenaError {
+  return new PrimarenaError('ERR_CONTEXT_CLOSED', `${what}: the operation of this context has ended`)
+}

@@ -1,0 +1,96 @@
+import diagnostics from 'node:diagnostics_channel'
+import type { LifetimeRecord } from './nursery.js'
+
+/**
+ * How much is looked at:
+ * - `'off'`: counters only;
+ * - `'sampled'` (default): the site of 1 in 128 openings is recorded;
+ * - `'full'`: of all, and results are searched deeply for views that escape;
+ * - `'paranoid'`: what is released is poisoned and quarantined as well.
+ */
+export type LeakDetection = 'off' | 'sampled' | 'full' | 'paranoid'
+
+export const LEAK_LEVELS: readonly LeakDetection[] = ['off', 'sampled', 'full', 'paranoid']
+
+/** Something that was opened and not closed. Openings at the same site are one report with a count. */
+export interface LeakReport {
+  /** `arena`, `context`, `run`, `pool`, … */
+  what: string
+  agentId: string | undefined
+  sessionId: string | undefined
+  primitive: string | undefined
+  /** How it was found: its owner ended, or it was collected. */
+  found: 'disposed' | 'collected'
+  /** Bytes that all leaks of this report held. */
+  bytes: number
+  /** How often. */
+  count: number
+  /** How long the last one had been open, in milliseconds. */
+  ageMs: number
+  /** Where it was opened, when that was recorded: a stack, with source maps where Node has them enabled. */
+  site: string | undefined
+}
+
+/** Different leaks that are kept; more are counted, not kept. */
+const MOST_REPORTS = 1000
+
+const SAMPLE_EVERY = 128
+
+const channel = diagnostics.channel('primarena:leak')
+
+/** Sites and reports of one `Memory`. @internal */
+export class LeakTracker {
+  readonly level: LeakDetection
+  /** Leaks found since the start. */
+  total = 0
+  readonly #reports = new Map<string, LeakReport>()
+  readonly #emit: (report: LeakReport) => void
+  #untilSample: number
+
+  constructor(level: LeakDetection, emit: (report: LeakReport) => void) {
+    this.level = level
+    this.#emit = emit
+    this.#untilSample = level === 'off' ? Infinity : level === 'sampled' ? nextSample() : 1
+  }
+
+  /** The stack above `from`, for the openings that are sampled. */
+  site(from: object): string | undefined {
+    if (--this.#untilSample > 0) return undefined
+    this.#untilSample = this.level === 'sampled' ? nextSample() : 1
+    const holder: { stack?: string } = {}
+    Error.captureStackTrace(holder, from as () => void)
+    return holder.stack?.replace(/^.*\n/, '')
+  }
+
+  /** Notes one leak and tells whoever listens. */
+  report(
+    record: Omit<LifetimeRecord, 'what' | 'collected'> & { what: string },
+    bytes: number,
+    found: LeakReport['found'],
+  ): void {
+    this.total += 1
+    const { what, agentId, sessionId, primitive, site } = record
+    const key = site ?? [what, agentId, primitive].join('\0')
+    let report = this.#reports.get(key)
+    const isNew = report === undefined
+    if (report === undefined) {
+      report = { what, agentId, sessionId, primitive, found, bytes: 0, count: 0, ageMs: 0, site }
+      if (this.#reports.size < MOST_REPORTS) this.#reports.set(key, report)
+    }
+    report.bytes += bytes
+    report.count += 1
+    report.ageMs = Date.now() - record.openedAt
+    if (channel.hasSubscribers) channel.publish({ ...report })
+    if (isNew) this.#emit({ ...report })
+  }
+
+  /** All reports, most frequent first. */
+  list(): LeakReport[] {
+    return [...this.#reports.values()].map((report) => ({ ...report })).sort((a, b) => b.count - a.count)
+  }
+}
+
+/** Uniform from 1 to 255: 128 on average, and in step with nothing. */
+function nextSample(): number {
+  return 1 + Math.floor(Math.random() * (2 * SAMPLE_EVERY - 1))
+}

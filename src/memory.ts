@@ -1,0 +1,511 @@
+import { EventEmitter } from 'node:events'
+import { Agent, finite, type AgentOptions, type ArenaOptions } from './agent.js'
+import { Arena, type OnReset } from './arena.js'
+import { byteSize, type ByteSize } from './byte-size.js'
+import { ChunkStore, type NativeEvent } from './chunk-store.js'
+import { ManualContext, type Place, type PrimitiveContext, type RunOptions } from './context.js'
+import { endOne } from './dispose.js'
+import { PrimarenaError } from './errors.js'
+import { checkDeep } from './escapes.js'
+import { HoldGroup, type Hold, type HoldObserver } from './holds.js'
+import { LEAK_LEVELS, LeakTracker, type LeakDetection, type LeakReport } from './leaks.js'
+import type { Lessee } from './lessee.js'
+import { callNative, NativeManager } from './native.js'
+import { Nursery, type Tracked } from './nursery.js'
+import { OwnerNode } from './owner-node.js'
+import { Primitive, type Execute, type PrimitiveDefinition, type PrimitiveOptions } from './primitive.js'
+import { Session } from './session.js'
+import { Standalone } from './standalone.js'
+
+export interface MemoryOptions {
+  /** For reports. */
+  name?: string
+  /** The most bytes that everything of this `Memory` may hold. No limit when left out. */
+  budget?: ByteSize
+  /** Above this the event `budget:soft` is sent. */
+  softBudget?: ByteSize
+  /** `'sampled'` when left out; the environment's PRIMARENA_LEAK_DETECTION stands in for that. */
+  leakDetection?: LeakDetection
+  /** What the end of an operation does to its bytes; see `OnReset`. */
+  onReset?: OnReset
+  /** `currentContext()` finds the context of the running operation. Costs about 550 ns a run. */
+  ambient?: boolean
+  /** Idle chunks to keep for later, in bytes. */
+  idleLimit?: ByteSize
+  /** How long a chunk rests before another agent may get it, in milliseconds. */
+  quarantineMs?: number
+  /** Bytes that may rest; above it fresh memory is taken, never early reuse. */
+  quarantineLimit?: ByteSize
+  /** A hold, or a body after its abort, that is older is reported. Milliseconds. */
+  holdTimeoutMs?: number
+  /**
+   * Asked once when a budget refuses: free something or raise a limit and answer true to have it tried again.
+   */
+  onBudgetExceeded?: (error: PrimarenaError) => boolean | void
+}
+
+/** The events of a `Memory`. */
+export interface MemoryEvents {
+  /** Something was opened and not closed; once for each site. */
+  leak: [report: LeakReport]
+  /** A soft limit was crossed upwards. */
+  'budget:soft': [event: NativeEvent]
+  /** A limit refused bytes. */
+  'budget:exceeded': [error: PrimarenaError]
+  /** A hold is older than `holdTimeoutMs`. */
+  'hold:timeout': [event: HoldReport]
+  /** A held promise was rejected. */
+  'hold:rejected': [event: { label: string; error: unknown }]
+  /** An error that came when nobody waited any more. */
+  'late-error': [event: { label: string; error: unknown }]
+}
+
+/** A hold that takes long. */
+export interface HoldReport {
+  /** Agent, session and primitive. */
+  label: string
+  what: string
+  ageMs: number
+  site: string | undefined
+}
+
+/** What a `Memory` holds now. Bytes are chunk capacity unless said otherwise. */
+export interface MemoryStats {
+  name: string
+  openArenas: number
+  openRuns: number
+  openHolds: number
+  openRecords: number
+  agents: number
+  /** Charged to owners: leased chunks, slabs, documents, templates, ordinary memory. */
+  usedBytes: number
+  /** Everything that is not given back to the system: used, idle and quarantined. */
+  reservedBytes: number
+  idleBytes: number
+  quarantinedBytes: number
+  /** Let go of, and waiting for a garbage collection (runtimes without `ArrayBuffer.prototype.transfer`). */
+  pendingFreeBytes: number
+  peakBytes: number
+  limitBytes: number
+  grants: number
+  reuses: number
+  leaks: number
+}
+
+/** What was still open when a `Memory` ended. */
+export interface DisposeReport {
+  openArenas: number
+  openRuns: number
+  openHolds: number
+  leaks: LeakReport[]
+}
+
+const TICK_MS = 50
+const TICKS_A_SWEEP = 20
+
+let nextName = 1
+
+/**
+ * The memory of a service: arenas, primitives, agents, pools and budgets under one roof. Have one for each
+ * process or worker; a default one is exported as `memory`.
+ */
+export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObserver, Disposable {
+  readonly name: string
+  /** @internal */
+  readonly store: ChunkStore
+  /** @internal */
+  readonly owner: OwnerNode
+  /** @internal */
+  readonly nursery: Nursery
+  /** @internal */
+  readonly onReset: OnReset
+  /** @internal */
+  readonly ambient: boolean
+  /** Open leases. @internal */
+  leases = 0
+  /** Open records of all pools. @internal */
+  openRecords = 0
+  /** @internal */
+  readonly leakTracker: LeakTracker
+  readonly #holds = new Set<Hold>()
+  readonly #agents = new Map<string, Agent>()
+  readonly #holdTimeoutMs: number
+  readonly #onBudgetExceeded: ((error: PrimarenaError) => boolean | void) | undefined
+  readonly #aborted = new Map<PrimitiveContext, { done: () => void }>()
+  #none: Session | undefined
+  #limitBytes: number
+  #softBytes: number
+  #openRuns = 0
+  #disposed = false
+  #ticker: ReturnType<typeof setInterval> | undefined
+  #ticks = 0
+  #trimmedTick = -Infinity
+
+  constructor(options: MemoryOptions = {}) {
+    super()
+    const level = leakLevel(options.leakDetection)
+    this.name = options.name ?? `memory-${nextName++}`
+    this.#limitBytes = options.budget === undefined ? Infinity : byteSize(options.budget, 'budget')
+    this.#softBytes = options.softBudget === undefined ? Infinity : byteSize(options.softBudget, 'softBudget')
+    const paranoid = level === 'paranoid'
+    const native = callNative(
+      () =>
+        new NativeManager({
+          name: this.name,
+          paranoid,
+          ...given('softLimitBytes', finite(this.#softBytes)),
+          ...given('hardLimitBytes', finite(this.#limitBytes)),
+          ...given('idleLimitBytes', size(options.idleLimit, 'idleLimit')),
+          ...given('quarantineLimitBytes', size(options.quarantineLimit, 'quarantineLimit')),
+          ...given('quarantineMs', milliseconds(options.quarantineMs, 'quarantineMs')),
+        }),
+    )
+    this.onReset = options.onReset ?? (paranoid ? 'poison' : 'detach')
+    if (!['detach', 'poison', 'reuse'].includes(this.onReset)) {
+      throw new TypeError(`onReset: expected 'detach', 'poison' or 'reuse', got ${String(this.onReset)}`)
+    }
+    this.ambient = options.ambient === true
+    this.#holdTimeoutMs = milliseconds(options.holdTimeoutMs, 'holdTimeoutMs') ?? 30_000
+    this.#onBudgetExceeded = options.onBudgetExceeded
+    this.store = new ChunkStore(native)
+    this.store.onEvents = (events) => {
+      for (const event of events) this.emit('budget:soft', event)
+    }
+    this.store.onRefused = (error) => this.#refused(error)
+    this.owner = new OwnerNode(this.store, 'none')
+    this.leakTracker = new LeakTracker(level, (report) => this.emit('leak', report))
+    this.nursery = new Nursery((entry) => {
+      let bytes = 0
+      for (const handle of entry.leases) bytes += this.store.lost(handle)
+      this.leases -= entry.leases.size
+      entry.record.collected()
+      this.leakTracker.report(entry.record, bytes, 'collected')
+    })
+  }
+
+  /** The level of leak detection. */
+  get leakDetection(): LeakDetection {
+    return this.leakTracker.level
+  }
+
+  /**
+   * A named unit of asynchronous work: JSON in, JSON out. `body` gets its context and the input; with
+   * `{ validate, execute }` the input is checked before anything is opened.
+   */
+  primitive<Input, Output>(
+    name: string,
+    body: Execute<Input, Output> | PrimitiveDefinition<Input, Output>,
+    options?: PrimitiveOptions,
+  ): Primitive<Input, Output> {
+    return new Primitive(name, body, options)
+  }
+
+  /** The agent of that id, made when it is not there; options given later set its limits anew. */
+  agent(id: string, options?: AgentOptions): Agent {
+    this.checkOpen('agent')
+    if (typeof id !== 'string' || id === '') throw new TypeError('agent: expected a name')
+    let agent = this.#agents.get(id)
+    if (agent === undefined) {
+      agent = new Agent(this, id, options ?? {})
+      this.#agents.set(id, agent)
+    } else if (options !== undefined) {
+      agent.setBudget(options)
+    }
+    return agent
+  }
+
+  /** Runs a primitive without an agent. */
+  run<Input, Output>(
+    primitive: Primitive<Input, Output>,
+    input: Input,
+    options?: RunOptions,
+  ): Promise<Awaited<Output>> {
+    if (this.#disposed) return Promise.reject(this.#disposedError('run'))
+    this.#none ??= new Session({
+      memory: this,
+      owner: this.owner,
+      agent: undefined,
+      id: undefined,
+      budget: undefined,
+    })
+    return this.#none.run(primitive, input, options)
+  }
+
+  /** An arena without an agent. Dispose it; until then it counts as open. */
+  arena(options?: ArenaOptions): Arena {
+    this.checkOpen('arena')
+    const onReset = options?.onReset ?? this.onReset
+    return new Standalone(this, onReset, options?.initialBytes ?? 0, Memory.prototype.arena).arena
+  }
+
+  /** A context without a body, for code with a loop of its own. Dispose it. */
+  context(options?: { agent?: Agent; session?: Session; arena?: boolean; onReset?: OnReset }): ManualContext {
+    this.checkOpen('context')
+    return new ManualContext(options?.session ?? options?.agent ?? this, undefined, {
+      parent: undefined,
+      onReset: options?.onReset ?? this.onReset,
+      arena: options?.arena !== false,
+    })
+  }
+
+  /** What is held now. */
+  stats(): MemoryStats {
+    const native = this.store.native.stats()
+    return {
+      name: this.name,
+      openArenas: this.leases,
+      openRuns: this.#openRunsOfAll(),
+      openHolds: this.#holds.size,
+      openRecords: this.openRecords,
+      agents: this.#agents.size,
+      usedBytes: native.leasedBytes + this.store.chargedBytes,
+      reservedBytes: native.heldBytes,
+      idleBytes: native.idleBytes,
+      quarantinedBytes: native.quarantinedBytes,
+      pendingFreeBytes: native.pendingFreeBytes,
+      peakBytes: native.peakBytes,
+      limitBytes: this.#limitBytes,
+      grants: native.grants,
+      reuses: native.reuses,
+      leaks: this.leakTracker.total,
+    }
+  }
+
+  /** New limits, also below what is held: then nothing more is given until enough came back. */
+  setBudget(limits: { budget?: ByteSize; softBudget?: ByteSize }): void {
+    if (limits.budget !== undefined) this.#limitBytes = byteSize(limits.budget, 'budget')
+    if (limits.softBudget !== undefined) this.#softBytes = byteSize(limits.softBudget, 'softBudget')
+    this.store.native.setLimits(finite(this.#softBytes), finite(this.#limitBytes))
+  }
+
+  /** Gives idle memory back to the system, and takes idle agents out of the budget tree. */
+  trim(): void {
+    this.checkOpen('trim')
+    for (const agent of this.#agents.values()) agent.leaveWhenIdle()
+    this.store.native.trim()
+    this.store.drain()
+    // What is in quarantine may go a little later: the housekeeping sees to it.
+    this.#trimmedTick = this.#ticks
+    if (this.#ticker === undefined) this.#startTicking()
+  }
+
+  /** Leaks found so far, most frequent first. */
+  leaks(): LeakReport[] {
+    return this.leakTracker.list()
+  }
+
+  /** Open agents. @internal */
+  agents(): Iterable<Agent> {
+    return this.#agents.values()
+  }
+
+  /**
+   * Ends everything: runs are aborted and their arenas dropped, pools are closed, memory is given back.
+   * Reports what was still open, each as a leak. A second call does nothing.
+   */
+  dispose(): DisposeReport {
+    const report: DisposeReport = { openArenas: 0, openRuns: 0, openHolds: 0, leaks: [] }
+    if (this.#disposed) return report
+    report.openArenas = this.leases
+    report.openRuns = this.#openRunsOfAll()
+    report.openHolds = this.#holds.size
+    this.reportOpen(() => true, `${this.name} is disposed`)
+    this.#disposed = true
+    report.leaks = this.leaks()
+    if (this.#ticker) clearInterval(this.#ticker)
+    this.#ticker = undefined
+    for (const agent of this.#agents.values()) agent.owner.close(true)
+    this.#agents.clear()
+    this.store.native.trim()
+    this.store.drain()
+    this.store.native.dispose()
+    return report
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  // What the parts of this memory ask and tell.
+
+  /** Reports what is open at places that `matches` as leaked, and ends it. @internal */
+  reportOpen(matches: (place: Place) => boolean, why: string): void {
+    const reason = new PrimarenaError('ERR_CONTEXT_CLOSED', why)
+    for (const tracked of [...this.nursery.open()] as (Tracked & { place: Place })[]) {
+      if (!matches(tracked.place)) continue
+      this.leakTracker.report(tracked.record(), tracked.heldBytes, 'disposed')
+      endOne(tracked, matches, true, reason)
+    }
+  }
+
+  /** @internal */
+  get agentId(): undefined {
+    return undefined
+  }
+
+  /** @internal */
+  get sessionId(): undefined {
+    return undefined
+  }
+
+  /** @internal */
+  get budget(): undefined {
+    return undefined
+  }
+
+  /** @internal */
+  get memory(): this {
+    return this
+  }
+
+  /** @internal */
+  contextOpened(): void {
+    this.#openRuns += 1
+  }
+
+  /** @internal */
+  contextClosed(): void {
+    this.#openRuns -= 1
+  }
+
+  /** The site of an opening, when it is sampled. Keeps the housekeeping going. @internal */
+  sampleSite(from: object): string | undefined {
+    if (this.#ticker === undefined) this.#startTicking()
+    return this.leakTracker.site(from)
+  }
+
+  /** @internal */
+  checkEscapes(value: unknown, lessee: Lessee): void {
+    const { level } = this.leakTracker
+    if (level === 'full' || level === 'paranoid') checkDeep(value, lessee)
+  }
+
+  /** @internal */
+  openOwner(name: string, softBytes: number, limitBytes: number, shared: boolean): number {
+    return callNative(() =>
+      this.store.native.openOwner({
+        name,
+        shared,
+        ...given('softLimitBytes', finite(softBytes)),
+        ...given('hardLimitBytes', finite(limitBytes)),
+      }),
+    )
+  }
+
+  /** @internal */
+  agentEnded(agent: Agent): void {
+    this.reportOpen(
+      (place) => place === agent || place.owner === agent.owner,
+      `agent ${agent.id} is disposed`,
+    )
+    if (this.#agents.get(agent.id) === agent) this.#agents.delete(agent.id)
+  }
+
+  /** @internal */
+  checkOpen(what: string): void {
+    if (this.#disposed) throw this.#disposedError(what)
+  }
+
+  /** @internal */
+  holdOpened(hold: Hold): void {
+    this.#holds.add(hold)
+  }
+
+  /** @internal */
+  holdClosed(hold: Hold): void {
+    this.#holds.delete(hold)
+  }
+
+  /** @internal */
+  holdRejected(hold: Hold, error: unknown): void {
+    this.emit('hold:rejected', { label: hold.group.label, error })
+  }
+
+  /** A body that still runs after its abort is watched like a hold. @internal */
+  bodyAborted(context: PrimitiveContext, site: string | undefined): void {
+    const group = new HoldGroup(context.label, this)
+    let done!: () => void
+    group.add(new Promise<void>((resolve) => (done = resolve)), 'body', site)
+    this.#aborted.set(context, { done })
+  }
+
+  /** @internal */
+  bodySettled(context: PrimitiveContext): void {
+    this.#aborted.get(context)?.done()
+    this.#aborted.delete(context)
+  }
+
+  /** @internal */
+  lateError(label: string, error: unknown): void {
+    this.emit('late-error', { label, error })
+  }
+
+  #openRunsOfAll(): number {
+    let count = this.#none?.openRuns ?? 0
+    for (const agent of this.#agents.values()) count += agent.openRuns
+    return count
+  }
+
+  #refused(error: Error): boolean {
+    if (!PrimarenaError.is(error) || error.code !== 'ERR_BUDGET_EXCEEDED') return false
+    const again = this.#onBudgetExceeded?.(error) === true
+    if (!again) this.emit('budget:exceeded', error)
+    return again
+  }
+
+  #disposedError(what: string): PrimarenaError {
+    return new PrimarenaError('ERR_CONTEXT_CLOSED', `${what}: ${this.name} is disposed`)
+  }
+
+  #startTicking(): void {
+    const self = new WeakRef(this)
+    const ticker = setInterval(() => {
+      const memory = self.deref()
+      if (memory === undefined) clearInterval(ticker)
+      else memory.#tick()
+    }, TICK_MS)
+    ticker.unref()
+    this.#ticker = ticker
+  }
+
+  #tick(): void {
+    this.nursery.tick()
+    this.#ticks += 1
+    const trimming = this.#ticks - this.#trimmedTick <= TICKS_A_SWEEP
+    if (trimming) this.store.drain()
+    const now = Date.now()
+    for (const hold of this.#holds) {
+      const ageMs = now - hold.since
+      if (hold.reported || ageMs < this.#holdTimeoutMs) continue
+      hold.reported = true
+      this.emit('hold:timeout', { label: hold.group.label, what: hold.what, ageMs, site: hold.site })
+    }
+    if (this.#ticks % TICKS_A_SWEEP === 0) for (const agent of this.#agents.values()) agent.leaveWhenIdle()
+    if (trimming || this.nursery.hasYoung || this.#holds.size > 0 || this.#ticks % TICKS_A_SWEEP !== 0) return
+    clearInterval(this.#ticker)
+    this.#ticker = undefined
+  }
+}
+
+function leakLevel(asked: LeakDetection | undefined): LeakDetection {
+  const level = asked ?? process.env['PRIMARENA_LEAK_DETECTION'] ?? 'sampled'
+  if (!(LEAK_LEVELS as readonly string[]).includes(level)) {
+    throw new TypeError(`leakDetection: expected one of ${LEAK_LEVELS.join(', ')}, got ${level}`)
+  }
+  return level as LeakDetection
+}
+
+function size(value: ByteSize | undefined, what: string): number | undefined {
+  return value === undefined ? undefined : finite(byteSize(value, what))
+}
+
+function milliseconds(value: number | undefined, what: string): number | undefined {
+  if (value !== undefined && !(value >= 0))
+    throw new RangeError(`${what}: expected milliseconds, got ${value}`)
+  return value
+}
+
+/** `{ key: value }`, or nothing when there is no value: options are absent rather than undefined. */
+function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V }
+}
