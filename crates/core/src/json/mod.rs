@@ -1,12 +1,26 @@
 //! JSON over bytes: validation, extraction and splicing in one pass.
 //!
+//! - [`validate`]: is it JSON, and if not, where and why; [`validate_scalar`] is its plain oracle.
 //! - [`path`]: the paths that are understood; [`trie`]: many of them compiled together.
 //! - [`captures`]: what an extraction found.
 //! - [`reference`](mod@reference): the extractor that is plain to read; it serves every trie.
 //! - [`text`]: strings with their escapes resolved.
 
+mod block;
 pub mod captures;
+mod fault;
+mod grammar;
+mod nest;
 pub mod path;
 pub mod reference;
+mod scalar;
+mod scan;
+mod simd;
 pub mod text;
 pub mod trie;
+mod validate;
+
+pub use fault::{Expected, JsonError, Limits};
+pub use scalar::validate_scalar;
+pub use simd::Level;
+pub use validate::{validate, validate_at};

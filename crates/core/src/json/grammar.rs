@@ -1,0 +1,295 @@
+//! RFC 8259 as algebra on bitmaps: which token may follow which is decided for 64 bytes (or 512) at once.
+//!
+//! No token is looked at one by one, brackets apart: mispredicted branches cost more than the algebra.
+//! The ideas in it:
+//!
+//! - *The next byte that is not white space after each bit of `x`* is a sum: `x + (x | white)` carries
+//!   each bit through the white space behind it. The same sum over the digits finds the end of a number's
+//!   fraction, and over all bytes that are no operator the operator that follows a member's name.
+//! - After `{`, `[`, `,` and `:` a value starts (or, after a bracket, the container ends), and nowhere else:
+//!   one comparison of two bitmaps checks every token against its neighbour.
+//! - A name is a string after `{` or `,` in an object; the operators after those must be exactly the colons.
+//!   Which container is the innermost comes from the walk over the brackets ([`Nest`]).
+//!
+//! The design is "V3s" of the measurements that preceded the project; the escape algebra is simdjson's.
+
+use super::nest::Nest;
+use super::simd::Word;
+
+/// What kind of byte is where, strings not yet taken into account.
+pub(crate) struct Structure<W> {
+    pub(crate) open: W,
+    pub(crate) close: W,
+    /// Set in `{` and `}`, clear in `[` and `]`; anything elsewhere.
+    pub(crate) bit5: W,
+    pub(crate) comma: W,
+    pub(crate) colon: W,
+    pub(crate) white: W,
+}
+
+/// What numbers consist of.
+pub(crate) struct Numerals<W> {
+    pub(crate) digit: W,
+    pub(crate) zero: W,
+    pub(crate) minus: W,
+    pub(crate) plus: W,
+    pub(crate) point: W,
+    pub(crate) exponent: W,
+}
+
+/// How an instruction set answers what the grammar asks. A step is `64 * BLOCKS` bytes.
+///
+/// # Safety
+/// Calling any function requires the instruction set of the implementing type. Where `from` is passed, it
+/// is what the step was loaded from: valid for `64 * BLOCKS + LOOK_AHEAD` bytes, or for the bytes of which
+/// any bit is set in what is passed with it.
+pub(crate) unsafe trait Engine {
+    /// The bitmap of a step.
+    type Word: Word;
+    /// The bytes of a step in registers.
+    type Raw: Copy;
+    /// What the engine itself carries from step to step.
+    type Carry: Default;
+    /// Blocks in a step.
+    const BLOCKS: usize;
+    /// How many bytes behind the step are read too.
+    const LOOK_AHEAD: usize;
+
+    /// Reads a step.
+    ///
+    /// # Safety
+    /// `from` is valid for reads of `64 * BLOCKS` bytes.
+    unsafe fn load(from: *const u8) -> Self::Raw;
+    fn any_high(raw: &Self::Raw) -> bool;
+    fn quote(raw: &Self::Raw) -> Self::Word;
+    fn backslash(raw: &Self::Raw) -> Self::Word;
+    fn control(raw: &Self::Raw) -> Self::Word;
+    fn structure(raw: &Self::Raw) -> Structure<Self::Word>;
+    fn numerals(raw: &Self::Raw) -> Numerals<Self::Word>;
+    /// Parity of each bit and all below it; `carry` is all ones or zero.
+    fn prefix_xor(bits: Self::Word, carry: &mut u64) -> Self::Word;
+    /// Bytes after an odd number of backslashes; `carry` is 1 if the first byte of the next step is one.
+    fn escaped(backslash: Self::Word, carry: &mut u64) -> Self::Word;
+    /// Escapes that JSON does not know.
+    ///
+    /// # Safety
+    /// As the trait says of `from`.
+    unsafe fn bad_escapes(
+        raw: &Self::Raw,
+        from: *const u8,
+        escaped: Self::Word,
+        carry: &mut Self::Carry,
+    ) -> bool;
+    /// Whether an escape reaches into the next step even if that has no backslash.
+    fn escape_pending(carry: &Self::Carry) -> bool;
+    /// The bytes of the literals that start at `starts`; the flag is set if one is not what it should be.
+    ///
+    /// # Safety
+    /// As the trait says of `from`.
+    unsafe fn literals(
+        raw: &Self::Raw,
+        from: *const u8,
+        starts: Self::Word,
+        carry: &mut Self::Carry,
+    ) -> (Self::Word, bool);
+    /// [`Nest::walk`] for the whole step.
+    ///
+    /// # Safety
+    /// As the trait says of `from`.
+    unsafe fn walk(
+        from: *const u8,
+        structure: &Structure<Self::Word>,
+        nest: &mut Nest,
+        carry: &mut Self::Carry,
+    ) -> (Self::Word, Self::Word);
+}
+
+/// What a checked step leaves for those who look for values in it; strings are taken into account.
+#[derive(Clone, Copy)]
+pub(crate) struct Masks<W> {
+    /// Quotes that start or end a string.
+    pub(crate) quote: W,
+    pub(crate) open: W,
+    pub(crate) close: W,
+    pub(crate) comma: W,
+}
+
+/// What the grammar carries from step to step.
+pub(crate) struct Grammar<E: Engine> {
+    pub(crate) nest: Nest,
+    /// Something was not JSON.
+    pub(crate) bad: bool,
+    /// Some byte was 0x80 or above.
+    pub(crate) high: bool,
+    /// All ones inside a string.
+    in_string: u64,
+    escape: u64,
+    after_open: u64,
+    after_comma: u64,
+    after_colon: u64,
+    after_member: u64,
+    after_point: u64,
+    after_exponent: u64,
+    scalar: E::Word,
+    literal: E::Word,
+    digit: E::Word,
+    exponent: E::Word,
+    sign_or_point: E::Word,
+    leading_minus: E::Word,
+    leading_zero: E::Word,
+    engine: E::Carry,
+}
+
+/// The first byte after each bit of `x` that is not in `run`; the bits of `x` are not in `run`.
+#[inline(always)]
+fn behind<W: Word>(x: W, run: W, carry: &mut u64) -> W {
+    x.add(x | run, carry) & !run
+}
+
+impl<E: Engine> Grammar<E> {
+    #[inline(always)]
+    pub(crate) fn new(max_depth: u32) -> Self {
+        let zero = E::Word::zero();
+        Grammar {
+            nest: Nest::new(max_depth),
+            bad: false,
+            high: false,
+            in_string: 0,
+            escape: 0,
+            after_open: 0,
+            after_comma: 0,
+            // A value is expected, and no name: as after a colon.
+            after_colon: 1,
+            after_member: 0,
+            after_point: 0,
+            after_exponent: 0,
+            scalar: zero,
+            literal: zero,
+            digit: zero,
+            exponent: zero,
+            sign_or_point: zero,
+            leading_minus: zero,
+            leading_zero: zero,
+            engine: E::Carry::default(),
+        }
+    }
+
+    /// Whether everything that was begun has ended and nothing was wrong.
+    #[inline(always)]
+    pub(crate) fn complete(&self) -> bool {
+        self.nest.ended && !self.bad && !self.nest.bad
+    }
+
+    /// Checks the next step. What is found goes into `bad` and `nest.bad`.
+    ///
+    /// # Safety
+    /// `raw` was loaded from `from`, which is valid as [`Engine`] says.
+    #[inline(always)]
+    pub(crate) unsafe fn step(&mut self, raw: &E::Raw, from: *const u8) -> Masks<E::Word> {
+        self.high |= E::any_high(raw);
+        let (quote, backslash) = (E::quote(raw), E::backslash(raw));
+        if self.in_string != 0 && !(quote | backslash).any() && self.escape == 0 {
+            // All string: the carries of everything that ends at a string are zero, the others stay.
+            self.bad |= E::control(raw).any() | self.hex_missing(raw, from);
+            let zero = E::Word::zero();
+            return Masks { quote: zero, open: zero, close: zero, comma: zero };
+        }
+        let mut quote = quote;
+        if backslash.any() | (self.escape != 0) | E::escape_pending(&self.engine) {
+            let escaped = E::escaped(backslash, &mut self.escape);
+            quote = quote & !escaped;
+            // SAFETY: `from` is passed on as it came. (A backslash outside strings is an unknown scalar below.)
+            self.bad |= unsafe { E::bad_escapes(raw, from, escaped, &mut self.engine) };
+        }
+        // From each opening quote up to, not including, the closing one.
+        let inside = E::prefix_xor(quote, &mut self.in_string);
+        let mut bad = E::control(raw) & inside;
+
+        let all = E::structure(raw);
+        let outside = !inside;
+        let structure = Structure {
+            open: all.open & outside,
+            close: all.close & outside,
+            bit5: all.bit5,
+            comma: all.comma & outside,
+            colon: all.colon & outside,
+            white: all.white & outside,
+        };
+        let Structure { open, close, bit5, comma, colon, white } = structure;
+        let operator = open | close | comma | colon;
+        let scalar = outside & !(quote | white | operator);
+        let after_scalar = scalar.up1(&mut self.scalar);
+        let scalar_start = scalar & !after_scalar;
+        let string_start = quote & inside;
+
+        // SAFETY: as above; brackets are bytes of the input.
+        let (in_object, ended) = unsafe { E::walk(from, &structure, &mut self.nest, &mut self.engine) };
+        bad = bad | (ended & !all.white);
+
+        let behind_open = behind(open, white, &mut self.after_open);
+        let behind_comma = behind(comma, white, &mut self.after_comma);
+        let behind_colon = behind(colon, white, &mut self.after_colon);
+        // Values stand where one is expected and nowhere else.
+        let expected = behind_open | behind_comma | behind_colon;
+        bad = bad | ((expected & !close) ^ (string_start | scalar_start | open));
+        bad = bad | (close & (behind_comma | behind_colon));
+        // In objects, `{` and `,` are followed by strings, those by colons, and nothing else is.
+        bad = bad | ((behind_open | behind_comma) & in_object & !(string_start | close));
+        let member = (comma & in_object) | (open & bit5);
+        let next = member.add(member | !operator, &mut self.after_member) & operator;
+        bad = bad | (next ^ (colon | (close & behind_open & bit5)));
+
+        if (scalar | after_scalar).any() {
+            // SAFETY: as above; scalars are bytes of the input.
+            bad = bad | unsafe { self.scalars(raw, from, scalar, scalar_start) };
+        }
+        self.bad |= bad.any();
+        Masks { quote, open, close, comma }
+    }
+
+    #[inline(always)]
+    fn hex_missing(&mut self, raw: &E::Raw, from: *const u8) -> bool {
+        // SAFETY: nothing is escaped, so no byte is asked for that is not in `raw`.
+        E::escape_pending(&self.engine)
+            && unsafe { E::bad_escapes(raw, from, E::Word::zero(), &mut self.engine) }
+    }
+
+    /// Checks numbers and literals.
+    ///
+    /// # Safety
+    /// As for [`Self::step`].
+    #[inline(always)]
+    unsafe fn scalars(&mut self, raw: &E::Raw, from: *const u8, scalar: E::Word, start: E::Word) -> E::Word {
+        let all = E::numerals(raw);
+        let mut number = scalar;
+        let mut bad = E::Word::zero();
+        let starts = start & !(all.digit | all.minus);
+        // SAFETY: `from` is passed on as it came.
+        let (literal, wrong) = unsafe { E::literals(raw, from, starts, &mut self.engine) };
+        self.bad |= wrong;
+        number = number & !literal;
+        bad = bad | (literal.up1(&mut self.literal) & number);
+
+        let digit = all.digit & number;
+        let minus = all.minus & number;
+        let sign = minus | (all.plus & number);
+        let point = all.point & number;
+        let exponent = all.exponent & number;
+        bad = bad | (number & !(digit | sign | point | exponent));
+        bad = bad | (sign | point).up1(&mut self.sign_or_point) & !digit;
+        let after_exponent = exponent.up1(&mut self.exponent);
+        bad = bad | (after_exponent & !(digit | sign));
+        bad = bad | ((point | exponent) & !digit.up1(&mut self.digit));
+        let leading_minus = minus & start;
+        bad = bad | (sign & !(after_exponent | leading_minus));
+        let integer_start = start | leading_minus.up1(&mut self.leading_minus);
+        bad = bad | ((all.zero & number & integer_start).up1(&mut self.leading_zero) & digit);
+        if (point | exponent).any() | (self.after_point | self.after_exponent != 0) {
+            // Behind the digits of a fraction no second point, behind those of an exponent neither.
+            bad = bad | (behind(point, digit, &mut self.after_point) & point);
+            let run = digit | (sign & after_exponent);
+            bad = bad | (behind(exponent, run, &mut self.after_exponent) & (point | exponent));
+        }
+        bad
+    }
+}
