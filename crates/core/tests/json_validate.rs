@@ -125,15 +125,46 @@ fn judge(levels: &[Level], bytes: &[u8], valid: &mut u32, invalid: &mut u32) {
 
 #[test]
 fn mutations() {
-    let rounds =
-        std::env::var("PRIMARENA_MUTATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(200_000u32);
+    let rounds = std::env::var("PRIMARENA_MUTATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(200_000u32);
     let seed = std::env::var("PRIMARENA_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(31337);
     let levels = levels();
     let mut rng = Rng(seed);
     let parts: Vec<&[u8]> = vec![
-        b"{", b"}", b"[", b"]", b":", b",", b"\"", b"\\", b"\\u12", b"0", b"-", b".", b"e", b"E+", b"true",
-        b"false", b"null", b" ", b"\n", b"\x01", b"\x1f", b"\xff", b"\xc3\xa9", b"\xed\xa0\x80", b"\xe2\x82",
-        b"\"a\":", b"[]", b"{}", b"\"\"", b"1,", b"\xf0\x9d\x84\x9e", b"\\\\\"", b"00", b"1e5", b"nul",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b":",
+        b",",
+        b"\"",
+        b"\\",
+        b"\\u12",
+        b"0",
+        b"-",
+        b".",
+        b"e",
+        b"E+",
+        b"true",
+        b"false",
+        b"null",
+        b" ",
+        b"\n",
+        b"\x01",
+        b"\x1f",
+        b"\xff",
+        b"\xc3\xa9",
+        b"\xed\xa0\x80",
+        b"\xe2\x82",
+        b"\"a\":",
+        b"[]",
+        b"{}",
+        b"\"\"",
+        b"1,",
+        b"\xf0\x9d\x84\x9e",
+        b"\\\\\"",
+        b"00",
+        b"1e5",
+        b"nul",
     ];
     let (mut valid, mut invalid) = (0, 0);
     for _ in 0..rounds {

@@ -106,6 +106,7 @@ pub(crate) unsafe trait Engine {
 
 /// What a checked step leaves for those who look for values in it; strings are taken into account.
 #[derive(Clone, Copy)]
+#[allow(dead_code)] // read by extraction
 pub(crate) struct Masks<W> {
     /// Quotes that start or end a string.
     pub(crate) quote: W,

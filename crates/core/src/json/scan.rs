@@ -1,8 +1,10 @@
 //! Drives an [`Engine`] over a document, step by step, without reading a byte outside it.
 
+use core::mem::MaybeUninit;
+
 use super::grammar::{Engine, Grammar, Masks};
 
-/// The bytes of a step that the document does not fill, and what is looked at behind it.
+/// Room for the longest step and its look-ahead.
 const PADDED: usize = 512 + 64;
 
 /// A position in a document that has been checked up to there.
@@ -21,12 +23,6 @@ impl<'a, E: Engine> Scanner<'a, E> {
         Scanner { input, at: 0, grammar: Grammar::new(max_depth) }
     }
 
-    /// Where the next step starts.
-    #[inline(always)]
-    pub(crate) fn at(&self) -> usize {
-        self.at
-    }
-
     /// Whether steps are left to be taken: no fault was found, and neither the root's end nor the input's.
     #[inline(always)]
     pub(crate) fn goes_on(&self) -> bool {
@@ -41,33 +37,20 @@ impl<'a, E: Engine> Scanner<'a, E> {
     #[inline(always)]
     pub(crate) unsafe fn step(&mut self) -> Masks<E::Word> {
         let left = self.input.len() - self.at;
-        // SAFETY: `at` is inside the input.
-        let from = unsafe { self.input.as_ptr().add(self.at) };
-        self.at += Self::STEP;
-        if left >= Self::STEP + E::LOOK_AHEAD {
-            // SAFETY: a whole step and its look-ahead are left.
-            unsafe {
-                let raw = E::load(from);
-                self.grammar.step(&raw, from)
-            }
-        } else {
-            // SAFETY: `left` bytes are left, and that is less than a step with its look-ahead.
-            unsafe { self.last_steps(from, left) }
-        }
-    }
-
-    /// A step with what is left of the document and spaces behind it.
-    ///
-    /// # Safety
-    /// As for [`Self::step`]; `from` is valid for reads of `left` bytes, `left < STEP + LOOK_AHEAD`.
-    #[inline(always)]
-    unsafe fn last_steps(&mut self, from: *const u8, left: usize) -> Masks<E::Word> {
-        let mut padded = [b' '; PADDED];
-        // SAFETY: `left` is below 512 + 64; the buffer has a step and the look-ahead.
+        let mut padded = MaybeUninit::<[u8; PADDED]>::uninit();
+        // SAFETY: `at` is inside the input; if less than a step and its look-ahead are left, which is less than
+        // `PADDED`, what is left is copied and followed by spaces.
         unsafe {
-            core::ptr::copy_nonoverlapping(from, padded.as_mut_ptr(), left);
-            let raw = E::load(padded.as_ptr());
-            self.grammar.step(&raw, padded.as_ptr())
+            let mut from = self.input.as_ptr().add(self.at);
+            if left < Self::STEP + E::LOOK_AHEAD {
+                let to = padded.as_mut_ptr().cast::<u8>();
+                to.write_bytes(b' ', PADDED);
+                core::ptr::copy_nonoverlapping(from, to, left);
+                from = to;
+            }
+            self.at += Self::STEP;
+            let raw = E::load(from);
+            self.grammar.step(&raw, from)
         }
     }
 

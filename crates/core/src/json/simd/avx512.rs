@@ -197,6 +197,24 @@ impl Planes {
     }
 }
 
+/// A 4 × 4 transposition of 128 bits each. (A function, since closures are not sure to be inlined.)
+#[inline(always)]
+fn transpose(c: [__m512i; 4]) -> [__m512i; 4] {
+    // SAFETY: see above.
+    unsafe {
+        let low = _mm512_shuffle_i64x2::<0x44>(c[0], c[1]);
+        let high = _mm512_shuffle_i64x2::<0xEE>(c[0], c[1]);
+        let low2 = _mm512_shuffle_i64x2::<0x44>(c[2], c[3]);
+        let high2 = _mm512_shuffle_i64x2::<0xEE>(c[2], c[3]);
+        [
+            _mm512_shuffle_i64x2::<0x88>(low, low2),
+            _mm512_shuffle_i64x2::<0xDD>(low, low2),
+            _mm512_shuffle_i64x2::<0x88>(high, high2),
+            _mm512_shuffle_i64x2::<0xDD>(high, high2),
+        ]
+    }
+}
+
 // SAFETY: all intrinsics used belong to `Level::Avx512`.
 unsafe impl Engine for Avx512 {
     type Word = Lanes;
@@ -229,24 +247,11 @@ unsafe impl Engine for Avx512 {
                 _mm512_permutexvar_epi8(gather, bits)
             };
             let b = [block(0), block(1), block(2), block(3), block(4), block(5), block(6), block(7)];
-            // Round 1: qwords within 128 bits. c[2j], c[2j+1]: even and odd planes of blocks 2j, 2j+1.
+            // Qwords within 128 bits: the even and odd planes of two blocks; then the 128 bits among them.
             let even = |i: usize| _mm512_unpacklo_epi64(b[i], b[i + 1]);
             let odd = |i: usize| _mm512_unpackhi_epi64(b[i], b[i + 1]);
-            let planes = |c: [__m512i; 4]| {
-                // c[j] has, in 128 bits q, plane 2q (+1) of blocks 2j and 2j + 1: a 4 × 4 transposition is left.
-                let low = _mm512_shuffle_i64x2::<0x44>(c[0], c[1]);
-                let high = _mm512_shuffle_i64x2::<0xEE>(c[0], c[1]);
-                let low2 = _mm512_shuffle_i64x2::<0x44>(c[2], c[3]);
-                let high2 = _mm512_shuffle_i64x2::<0xEE>(c[2], c[3]);
-                [
-                    _mm512_shuffle_i64x2::<0x88>(low, low2),
-                    _mm512_shuffle_i64x2::<0xDD>(low, low2),
-                    _mm512_shuffle_i64x2::<0x88>(high, high2),
-                    _mm512_shuffle_i64x2::<0xDD>(high, high2),
-                ]
-            };
-            let [p0, p2, p4, p6] = planes([even(0), even(2), even(4), even(6)]);
-            let [p1, p3, p5, p7] = planes([odd(0), odd(2), odd(4), odd(6)]);
+            let [p0, p2, p4, p6] = transpose([even(0), even(2), even(4), even(6)]);
+            let [p1, p3, p5, p7] = transpose([odd(0), odd(2), odd(4), odd(6)]);
             // The bits of each byte are reversed: as a matrix, the mirrored unit turns them round.
             let mirror = _mm512_set1_epi64(0x8040_2010_0804_0201_u64 as i64);
             Planes(

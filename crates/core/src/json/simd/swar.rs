@@ -1,4 +1,4 @@
-//! Bitmaps by ordinary 64-bit arithmetic: for machines without known SIMD, and for Miri.
+//! Bitmaps by ordinary 64-bit arithmetic: the algebra without SIMD, for tests on any machine and for Miri.
 
 use super::Bytes;
 
@@ -53,7 +53,7 @@ unsafe impl Bytes for Swar {
     }
     #[inline(always)]
     fn eq_folded(&self, byte: u8) -> u64 {
-        self.map(|w| zeros((w | 0x20 * ONES) ^ (u64::from(byte) * ONES)))
+        self.map(|w| zeros((w | (0x20 * ONES)) ^ (u64::from(byte) * ONES)))
     }
     #[inline(always)]
     fn control(&self) -> u64 {
