@@ -225,7 +225,7 @@ mod tests {
         use Expected::*;
         assert_eq!(fault(""), (0, 1, 1, Value));
         assert_eq!(fault("  "), (2, 1, 3, Value));
-        assert_eq!(fault("{\"a\":1,\n \"é𝄞\" 2}"), (17, 2, 7, Colon));
+        assert_eq!(fault("{\"a\":1,\n \"é𝄞\" 2}"), (18, 2, 8, Colon));
         assert_eq!(fault("[1,]"), (3, 1, 4, Value));
         assert_eq!(fault("[,"), (1, 1, 2, ValueOrArrayEnd));
         assert_eq!(fault("{,"), (1, 1, 2, NameOrObjectEnd));

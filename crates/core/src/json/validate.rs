@@ -62,8 +62,8 @@ fn is_json(level: Level, input: &[u8], max_depth: u32) -> bool {
         Level::Scalar => false,
         // SAFETY: needs nothing of the machine.
         Level::Swar => unsafe { run::<Block<Swar>>(input, max_depth) },
-        // SAFETY (of the other arms): the level has been found available.
         #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level has been found available.
         Level::Sse42 => unsafe { run_sse42(input, max_depth) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
