@@ -162,6 +162,9 @@ test('the order at the end: body, children, defers last first, result, caller, h
   t.is(memory.stats().openArenas, 0)
 })
 
+const thenable = (then: (resolve: (value: number) => void) => void) =>
+  Object.defineProperty({}, 'then', { value: then })
+
 test('every way to fail gives the arena back', async (t) => {
   const { memory, session } = setUp()
   const failing: Record<string, (ctx: PrimitiveContext) => unknown> = {
@@ -177,15 +180,13 @@ test('every way to fail gives the arena back', async (t) => {
     'not a promise': (ctx) => (ctx.arena.alloc(100), 5),
     thenable: (ctx) => {
       ctx.arena.alloc(100)
-      return { then: (resolve: (value: number) => void) => resolve(5) }
+      return thenable((resolve) => resolve(5))
     },
     'throwing thenable': (ctx) => {
       ctx.arena.alloc(100)
-      return {
-        then() {
-          throw new Error('thenable')
-        },
-      }
+      return thenable(() => {
+        throw new Error('thenable')
+      })
     },
   }
   for (const [name, body] of Object.entries(failing)) {

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { window, type AlignOptions, type Window } from './allocator.js'
-import { alignment, BaseAllocator, checkBytes, MAX_BYTES } from './base-allocator.js'
+import { BaseAllocator } from './base-allocator.js'
+import { alignment, checkBytes, MAX_BYTES } from './checks.js'
 import { byteSize, type ByteSize } from './byte-size.js'
 import { arenaOf, type Chunk, type ChunkStore } from './chunk-store.js'
 import { detach } from './detach.js'

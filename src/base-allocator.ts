@@ -8,32 +8,8 @@ import {
   type WindowedAllocator,
 } from './allocator.js'
 import { ByteBuilder } from './builder.js'
+import { asBytes, checkBytes, MAX_BYTES, nameOf } from './checks.js'
 import { PrimarenaError } from './errors.js'
-
-/** The largest allocation: a chunk is below 2 GiB, so that offsets are positive 32-bit integers. */
-export const MAX_BYTES = 2 ** 31 - 4096
-
-/** The largest alignment. */
-export const MAX_ALIGN = 4096
-
-/** Throws unless `bytes` is a whole number of bytes that fits a chunk. */
-export function checkBytes(bytes: unknown, what = 'size'): asserts bytes is number {
-  if (typeof bytes !== 'number')
-    throw new TypeError(`${what}: expected a number of bytes, got ${typeof bytes}`)
-  if (!Number.isInteger(bytes) || bytes < 0 || bytes > MAX_BYTES) {
-    throw new RangeError(`${what}: expected a whole number from 0 to ${MAX_BYTES}, got ${bytes}`)
-  }
-}
-
-/** The alignment that `options` ask for, or `natural`. */
-export function alignment(options: AlignOptions | undefined, natural: number): number {
-  const align = options?.align
-  if (align === undefined) return natural
-  if (!Number.isInteger(align) || align < 1 || align > MAX_ALIGN || (align & (align - 1)) !== 0) {
-    throw new RangeError(`align: expected a power of two from 1 to ${MAX_ALIGN}, got ${align}`)
-  }
-  return Math.max(align, natural)
-}
 
 const encoder = new TextEncoder()
 
@@ -116,23 +92,6 @@ export abstract class BaseAllocator implements WindowedAllocator {
     checkBytes(hint, 'sizeHintBytes')
     return new ByteBuilder(this, hint)
   }
-}
-
-/** The bytes of a view or an ArrayBuffer, not copied. */
-export function asBytes(source: unknown): Uint8Array {
-  if (source instanceof Uint8Array) return source
-  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
-  if (source instanceof ArrayBuffer) return new Uint8Array(source)
-  throw new TypeError(
-    `expected bytes (a Buffer, typed array, DataView or ArrayBuffer), got ${nameOf(source)}`,
-  )
-}
-
-/** What `value` is, for messages. */
-export function nameOf(value: unknown): string {
-  if (value === null) return 'null'
-  if (typeof value !== 'object') return typeof value
-  return Object.getPrototypeOf(value)?.constructor?.name ?? 'an object'
 }
 
 function iterate(stream: ByteStream): AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string> {

@@ -22,34 +22,33 @@ export class BudgetCounter {
 
   /** The most bytes that this level and those above it still allow; throws when `bytes` are more. */
   headroom(bytes: number): number {
-    let most = Infinity
-    for (let level: BudgetCounter | undefined = this; level; level = level.#parent) {
-      const left = level.limitBytes - level.heldBytes
-      if (left < bytes) throw this.#exceeded(level, bytes)
-      if (left < most) most = left
-    }
-    return most
+    const left = this.limitBytes - this.heldBytes
+    if (left < bytes) throw this.#exceeded(bytes)
+    const above = this.#parent === undefined ? Infinity : this.#parent.headroom(bytes)
+    return left < above ? left : above
   }
 
   add(bytes: number): void {
-    for (let level: BudgetCounter | undefined = this; level; level = level.#parent) {
-      level.heldBytes += bytes
-      if (level.heldBytes > level.peakBytes) level.peakBytes = level.heldBytes
-    }
+    this.heldBytes += bytes
+    if (this.heldBytes > this.peakBytes) this.peakBytes = this.heldBytes
+    this.#parent?.add(bytes)
   }
 
   remove(bytes: number): void {
-    for (let level: BudgetCounter | undefined = this; level; level = level.#parent) level.heldBytes -= bytes
+    this.heldBytes -= bytes
+    this.#parent?.remove(bytes)
   }
 
-  #exceeded(culprit: BudgetCounter, bytes: number): PrimarenaError {
-    const chain: BudgetLevel[] = []
-    for (let level: BudgetCounter | undefined = this; level; level = level.#parent) {
-      chain.push({ name: level.label, heldBytes: level.heldBytes, limitBytes: level.limitBytes })
-    }
+  #level(): BudgetLevel {
+    return { name: this.label, heldBytes: this.heldBytes, limitBytes: this.limitBytes }
+  }
+
+  #exceeded(bytes: number): PrimarenaError {
+    const chain = [this.#level()]
+    for (let above = this.#parent; above; above = above.#parent) chain.push(above.#level())
     return new PrimarenaError(
       'ERR_BUDGET_EXCEEDED',
-      `${culprit.label} holds ${formatBytes(culprit.heldBytes)} of ${formatBytes(culprit.limitBytes)} and asks for ` +
+      `${this.label} holds ${formatBytes(this.heldBytes)} of ${formatBytes(this.limitBytes)} and asks for ` +
         `${formatBytes(bytes)} more`,
       { chain },
     )

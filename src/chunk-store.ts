@@ -48,9 +48,8 @@ export class ChunkStore {
 
   /** Opens a lease with a first chunk of at least `bytes`. Gives its handle; the chunk is in `granted`. */
   open(owner: number, bytes: number, hintBytes: number, mostBytes: number): number {
-    let answer = raw.leaseOpen(this.id, owner, bytes, hintBytes, mostBytes)
-    if (answer === FAILED)
-      answer = this.#again(() => raw.leaseOpen(this.id, owner, bytes, hintBytes, mostBytes))
+    let answer = this.#callOpen(owner, bytes, hintBytes, mostBytes)
+    if (answer === FAILED) answer = this.#openAgain(owner, bytes, hintBytes, mostBytes)
     if (answer >= 0) {
       const chunk = answer % CHUNK_NUMBERS
       this.#give(chunk)
@@ -62,8 +61,11 @@ export class ChunkStore {
   /** The next chunk of a lease, at least `bytes` long; `usedBytes` is the high-water of the one before. */
   grant(handle: number, bytes: number, usedBytes: number, mostBytes: number): void {
     let chunk = raw.leaseGrant(this.id, handle, bytes, usedBytes, mostBytes)
-    if (chunk === FAILED)
-      chunk = this.#again(() => raw.leaseGrant(this.id, handle, bytes, usedBytes, mostBytes))
+    if (chunk === FAILED) {
+      this.#refused()
+      chunk = raw.leaseGrant(this.id, handle, bytes, usedBytes, mostBytes)
+      if (chunk === FAILED) throw takeLastError()
+    }
     if (chunk >= 0) this.#give(chunk)
     else this.#prepare(false)
   }
@@ -124,16 +126,25 @@ export class ChunkStore {
     this.#pendingFree.register(buffer, bytes)
   }
 
-  /** One refusal may be answered by whoever listens (free something, raise a limit): then it is tried again. */
-  #again(call: () => number): number {
+  /** Every argument that is read costs about 10 ns, and a limit on this side is rare. */
+  #callOpen(owner: number, bytes: number, hintBytes: number, mostBytes: number): number {
+    return mostBytes === Infinity
+      ? raw.leaseOpen(this.id, owner, bytes, hintBytes)
+      : raw.leaseOpen(this.id, owner, bytes, hintBytes, mostBytes)
+  }
+
+  #openAgain(owner: number, bytes: number, hintBytes: number, mostBytes: number): number {
+    this.#refused()
+    const answer = this.#callOpen(owner, bytes, hintBytes, mostBytes)
+    if (answer === FAILED) throw takeLastError()
+    return answer
+  }
+
+  /** One refusal may be answered by whoever listens (free something, raise a limit); else it is thrown. */
+  #refused(): void {
     const error = takeLastError()
     this.drain()
-    if (this.onRefused?.(error) === true) {
-      const answer = call()
-      if (answer !== FAILED) return answer
-      throw takeLastError()
-    }
-    throw error
+    if (this.onRefused?.(error) !== true) throw error
   }
 
   #settle(pending: number): void {

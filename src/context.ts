@@ -8,6 +8,7 @@ import { PrimarenaError } from './errors.js'
 import { HeapAllocator } from './heap-allocator.js'
 import { checkPromise, closedError, HoldGroup } from './holds.js'
 import { JsonOptimizer } from './json-optimizer.js'
+import type { Site } from './leaks.js'
 import type { Lessee } from './lessee.js'
 import type { Memory } from './memory.js'
 import type { Entry, LifetimeRecord, Tracked } from './nursery.js'
@@ -53,8 +54,6 @@ const ENDED = 3
  * the arena is reset.
  */
 export class PrimitiveContext implements Lessee, Tracked {
-  /** The name of the primitive; `context` for one made by `memory.context()`. */
-  readonly primitive: string
   /** When the operation began, in milliseconds since the epoch. */
   readonly startedAt: number = Date.now()
 
@@ -66,35 +65,28 @@ export class PrimitiveContext implements Lessee, Tracked {
   readonly #place: Place
   readonly #program: Primitive<never, unknown> | undefined
   readonly #parent: PrimitiveContext | undefined
-  readonly #onReset: OnReset
-  readonly #usesArena: boolean
   #state = RUNNING
   #arena: Arena | undefined = undefined
-  #heap: HeapAllocator | undefined = undefined
-  #json: JsonOptimizer | undefined = undefined
-  #holds: HoldGroup | undefined = undefined
-  #children: Set<PrimitiveContext> | undefined = undefined
-  #childrenDone: (() => void) | undefined = undefined
-  #defers: (() => unknown)[] | undefined = undefined
-  #closers: (() => void)[] | undefined = undefined
-  #controller: AbortController | undefined = undefined
-  #aborted: PrimarenaError | undefined = undefined
-  #site: string | undefined = undefined
+  /** What most operations never have. */
+  #rare: Rare = NOTHING_RARE
   #resolve: ((value: unknown) => void) | undefined = undefined
   #reject: ((error: unknown) => void) | undefined = undefined
 
   /** @internal Use `session.run`, `ctx.run` or `memory.context`. */
-  constructor(place: Place, program: Primitive<never, unknown> | undefined, options: ContextInit) {
+  constructor(place: Place, program: Primitive<never, unknown> | undefined, parent?: PrimitiveContext) {
     this.#place = place
     this.#program = program
-    this.#parent = options.parent
-    this.#onReset = options.onReset
-    this.#usesArena = options.arena
-    this.primitive = program === undefined ? 'context' : program.name
+    this.#parent = parent
     const { memory } = place
-    this.#site = memory.sampleSite(PrimitiveContext)
+    const site = memory.sampleSite(PrimitiveContext)
+    if (site !== undefined) this.#more().site = site
     memory.nursery.add(this)
     if (program !== undefined) place.contextOpened()
+  }
+
+  /** The name of the primitive; `context` for one made by `memory.context()`. */
+  get primitive(): string {
+    return this.#program === undefined ? 'context' : this.#program.name
   }
 
   /** The agent that the operation belongs to. */
@@ -109,37 +101,39 @@ export class PrimitiveContext implements Lessee, Tracked {
 
   /** Aborts with the operation. Made when it is first asked for. */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      if (this.#aborted) this.#controller.abort(this.#aborted.cause ?? this.#aborted)
+    let { controller } = this.#rare
+    if (controller === undefined) {
+      controller = this.#more().controller = new AbortController()
+      const { aborted } = this.#rare
+      if (aborted) controller.abort(aborted.cause ?? aborted)
     }
-    return this.#controller.signal
+    return controller.signal
   }
 
   /** The operation's arena; undefined with `{ arena: false }`. It takes its first chunk when first used. */
   get arena(): Arena {
     // Typed as present for the primitives that have one, which is nearly all; the docs name the exception.
-    if (this.#arena === undefined && this.#usesArena) {
-      this.#arena = new Arena(this.#place.memory.store, this, this.#onReset)
-      if (this.#state >= CLOSED || this.#aborted) this.#arena.block()
+    if (this.#arena === undefined && this.usesArena) {
+      this.#arena = new Arena(this.#place.memory.store, this, this.onReset)
+      if (this.#state >= CLOSED || this.#rare.aborted) this.#arena.block()
     }
     return this.#arena as Arena
   }
 
   /** The arena, or ordinary memory charged to the same budget where there is none: it always works. */
   get allocator(): Allocator {
-    if (this.#usesArena) return this.arena
-    return (this.#heap ??= new HeapAllocator(this.#place.owner, () => this.checkMayAllocate()))
+    if (this.usesArena) return this.arena
+    return (this.#more().heap ??= new HeapAllocator(this.#place.owner, () => this.checkMayAllocate()))
   }
 
   /** JSON in this operation: documents in its arena, pooled containers, the template cache. */
   get json(): JsonOptimizer {
-    return (this.#json ??= new JsonOptimizer(this.#place.memory, this.#place.owner, this))
+    return (this.#more().json ??= new JsonOptimizer(this.#place.memory, this))
   }
 
   /** True once the operation was aborted. */
   get aborted(): boolean {
-    return this.#aborted !== undefined
+    return this.#rare.aborted !== undefined
   }
 
   /**
@@ -153,7 +147,7 @@ export class PrimitiveContext implements Lessee, Tracked {
     input: Input,
     options?: RunOptions,
   ): Promise<Awaited<Output>> {
-    if (this.#aborted) return Promise.reject(this.#abortError('run'))
+    if (this.#rare.aborted) return Promise.reject(this.#abortError('run'))
     if (this.#state >= CLOSED) return Promise.reject(closedError('run'))
     return PrimitiveContext.start(this.#place, primitive, input, options, this)
   }
@@ -209,7 +203,7 @@ export class PrimitiveContext implements Lessee, Tracked {
   defer(callback: () => unknown): void {
     if (typeof callback !== 'function') throw new TypeError('defer: expected a function')
     if (this.#state >= CLOSED) throw closedError('defer')
-    ;(this.#defers ??= []).push(callback)
+    ;(this.#more().defers ??= []).push(callback)
   }
 
   /** Runs a primitive in a new context. @internal */
@@ -232,16 +226,12 @@ export class PrimitiveContext implements Lessee, Tracked {
     }
     if (options?.signal?.aborted) return Promise.reject(abortedError(primitive.name, options.signal.reason))
     if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs)
-    const context = new PrimitiveContext(place, primitive as Primitive<never, unknown>, {
-      parent,
-      onReset: memory.onReset,
-      arena: primitive.usesArena,
-    })
+    const context = new PrimitiveContext(place, primitive as Primitive<never, unknown>, parent)
     const answer = new Promise<Awaited<Output>>((resolve, reject) => {
       context.#resolve = resolve as (value: unknown) => void
       context.#reject = reject
     })
-    if (parent) (parent.#children ??= new Set()).add(context)
+    if (parent) (parent.#more().children ??= new Set()).add(context)
     if (options !== undefined) context.#obey(options)
     let body: unknown
     try {
@@ -268,26 +258,26 @@ export class PrimitiveContext implements Lessee, Tracked {
 
   /** Ends the operation from outside: the caller is rejected now, the arena goes when the body settles. @internal */
   abort(reason: unknown): void {
-    if (this.#state >= CLOSED || this.#aborted) return
+    if (this.#state >= CLOSED || this.#rare.aborted) return
     const error = abortedError(this.primitive, reason)
-    this.#aborted = error
+    this.#more().aborted = error
     this.#arena?.block()
     this.#reject?.(error)
-    this.#place.memory.bodyAborted(this, this.#site)
-    this.#controller?.abort(reason)
-    if (this.#children) for (const child of this.#children) child.abort(reason)
+    this.#place.memory.bodyAborted(this, this.#rare.site)
+    this.#rare.controller?.abort(reason)
+    if (this.#rare.children) for (const child of this.#rare.children) child.abort(reason)
   }
 
   /** Drops everything at once, whatever still runs: the bytes in use are left to V8. @internal */
   force(reason: unknown): void {
     if (this.#state === ENDED) return
     this.abort(reason)
-    if (this.#children) for (const child of this.#children) child.force(reason)
-    const busy = this.#holds !== undefined && this.#holds.count > 0
+    if (this.#rare.children) for (const child of this.#rare.children) child.force(reason)
+    const busy = this.#rare.holds !== undefined && this.#rare.holds.count > 0
     this.#state = CLOSED
     this.#closeJson()
     if (busy) {
-      this.#holds!.forget()
+      this.#rare.holds!.forget()
       this.#arena?.abandon()
     }
     this.#end()
@@ -295,7 +285,20 @@ export class PrimitiveContext implements Lessee, Tracked {
 
   /** Called when the operation is over for its caller. @internal */
   onClosed(callback: () => void): void {
-    ;(this.#closers ??= []).push(callback)
+    ;(this.#more().closers ??= []).push(callback)
+  }
+
+  protected get usesArena(): boolean {
+    return this.#program === undefined || this.#program.usesArena
+  }
+
+  protected get onReset(): OnReset {
+    return this.#place.memory.onReset
+  }
+
+  #more(): Rare {
+    if (this.#rare === NOTHING_RARE) this.#rare = new Rare()
+    return this.#rare
   }
 
   /** @internal */
@@ -308,13 +311,13 @@ export class PrimitiveContext implements Lessee, Tracked {
     if (this.#state !== RUNNING) throw closedError('resetForNextOperation')
     this.#runDefersNow()
     this.#closeJson()
-    this.#heap?.reset()
-    const holds = this.#holds
+    this.#rare.heap?.reset()
+    const holds = this.#rare.holds
     if (holds !== undefined && holds.count > 0) {
       // Somebody still uses the bytes: that arena waits for them, the next operation gets another.
       const arena = this.#arena
       this.#arena = undefined
-      this.#holds = undefined
+      this.#more().holds = undefined
       arena?.block()
       holds.close(() => arena?.dispose())
     } else {
@@ -326,7 +329,7 @@ export class PrimitiveContext implements Lessee, Tracked {
   protected finish(): void {
     if (this.#state >= CLOSED) return
     this.#runDefersNow()
-    if (this.#children) for (const child of this.#children) child.abort(closedError('dispose'))
+    if (this.#rare.children) for (const child of this.#rare.children) child.abort(closedError('dispose'))
     this.#conclude()
   }
 
@@ -344,12 +347,12 @@ export class PrimitiveContext implements Lessee, Tracked {
 
   /** @internal */
   get mayAllocate(): boolean {
-    return this.#state < CLOSED && this.#aborted === undefined
+    return this.#state < CLOSED && this.#rare.aborted === undefined
   }
 
   /** @internal */
   checkMayAllocate(): void {
-    if (this.#aborted) throw this.#abortError('allocating')
+    if (this.#rare.aborted) throw this.#abortError('allocating')
     if (this.#state >= CLOSED) throw closedError('allocating')
   }
 
@@ -405,7 +408,7 @@ export class PrimitiveContext implements Lessee, Tracked {
       sessionId: place.sessionId,
       primitive: this.primitive,
       openedAt: this.startedAt,
-      site: this.#site,
+      site: this.#rare.site,
       collected() {
         if (isRun) place.contextClosed()
       },
@@ -423,16 +426,16 @@ export class PrimitiveContext implements Lessee, Tracked {
   }
 
   #abortError(what: string): PrimarenaError {
-    return new PrimarenaError('ERR_ABORTED', `${what}: ${this.#aborted!.message}`, {
-      cause: this.#aborted!.cause,
+    return new PrimarenaError('ERR_ABORTED', `${what}: ${this.#rare.aborted!.message}`, {
+      cause: this.#rare.aborted!.cause,
     })
   }
 
   #holdFor(promise: PromiseLike<unknown>, what: string): void {
     if (this.#state >= CLOSED) throw closedError(what)
     const { memory } = this.#place
-    this.#holds ??= new HoldGroup(this.label, memory)
-    this.#holds.add(promise, what, memory.sampleSite(PrimitiveContext))
+    const holds = (this.#more().holds ??= new HoldGroup(this.label, memory))
+    holds.add(promise, what, memory.sampleSite(PrimitiveContext))
   }
 
   /** Who this is, for reports. @internal */
@@ -458,7 +461,10 @@ export class PrimitiveContext implements Lessee, Tracked {
   /** The body has settled. */
   #settled(resolved: boolean, value: unknown): void {
     if (this.#state === ENDED) return // It was forced; nothing is left to do.
-    if (this.#defers !== undefined || (this.#children !== undefined && this.#children.size > 0)) {
+    if (
+      this.#rare.defers !== undefined ||
+      (this.#rare.children !== undefined && this.#rare.children.size > 0)
+    ) {
       void this.#settleSlowly(resolved, value)
     } else {
       this.#answer(resolved, value)
@@ -469,13 +475,13 @@ export class PrimitiveContext implements Lessee, Tracked {
     this.#state = SETTLING
     const errors: unknown[] = []
     for (;;) {
-      if (this.#children !== undefined && this.#children.size > 0) {
+      if (this.#rare.children !== undefined && this.#rare.children.size > 0) {
         await new Promise<void>((done) => {
-          this.#childrenDone = done
+          this.#more().childrenDone = done
         })
         continue
       }
-      const deferred = this.#defers?.pop()
+      const deferred = this.#rare.defers?.pop()
       if (deferred === undefined) break
       try {
         await deferred()
@@ -494,7 +500,7 @@ export class PrimitiveContext implements Lessee, Tracked {
 
   /** Copies the result out, tells the caller, and lets the arena go. */
   #answer(resolved: boolean, value: unknown): void {
-    if (this.#aborted) {
+    if (this.#rare.aborted) {
       // The caller was rejected when it happened. What a defer still threw must not get lost.
       if (!resolved && value instanceof AggregateError) this.#place.memory.lateError(this.label, value)
     } else if (!resolved) {
@@ -502,7 +508,7 @@ export class PrimitiveContext implements Lessee, Tracked {
     } else {
       try {
         let result = value
-        if (this.#arena !== undefined || this.#json !== undefined) {
+        if (this.#arena !== undefined || this.#rare.json !== undefined) {
           this.#place.memory.checkEscapes(value, this)
           result = copyOut(value, this, this.#parent?.allocator)
         }
@@ -516,22 +522,22 @@ export class PrimitiveContext implements Lessee, Tracked {
 
   #conclude(): void {
     this.#state = CLOSED
-    if (this.#closers !== undefined) {
-      for (const close of this.#closers) close()
-      this.#closers = undefined
+    if (this.#rare.closers !== undefined) {
+      for (const close of this.#rare.closers) close()
+      this.#more().closers = undefined
     }
     this.#closeJson()
-    if (this.#aborted) this.#place.memory.bodySettled(this)
+    if (this.#rare.aborted) this.#place.memory.bodySettled(this)
     const parent = this.#parent
     if (parent !== undefined) {
-      parent.#children!.delete(this)
-      if (parent.#children!.size === 0) parent.#childrenDone?.()
+      parent.#rare.children!.delete(this)
+      if (parent.#rare.children!.size === 0) parent.#rare.childrenDone?.()
     }
-    if (this.#holds === undefined || this.#holds.count === 0) {
+    if (this.#rare.holds === undefined || this.#rare.holds.count === 0) {
       this.#end()
     } else {
       this.#arena?.block()
-      this.#holds.close(() => this.#end())
+      this.#rare.holds.close(() => this.#end())
     }
   }
 
@@ -539,25 +545,25 @@ export class PrimitiveContext implements Lessee, Tracked {
     if (this.#state === ENDED) return
     this.#state = ENDED
     this.#arena?.dispose()
-    this.#heap?.dispose()
+    this.#rare.heap?.dispose()
     const place = this.#place
     place.memory.nursery.remove(this)
     if (this.#program !== undefined) place.contextClosed()
   }
 
   #closeJson(): void {
-    if (this.#json === undefined) return
-    this.#json.dispose()
-    this.#json = undefined
+    if (this.#rare.json === undefined) return
+    this.#rare.json.dispose()
+    this.#more().json = undefined
   }
 
   /** For contexts without a body: the callbacks are called now, what they return is held. */
   #runDefersNow(): void {
-    const defers = this.#defers
+    const defers = this.#rare.defers
     if (defers === undefined) return
-    this.#defers = undefined
+    this.#more().defers = undefined
     const errors: unknown[] = []
-    for (const deferred of defers.reverse()) {
+    for (const deferred of defers.toReversed()) {
       try {
         const result = deferred()
         if (result instanceof Promise) this.#holdFor(result, 'defer')
@@ -571,18 +577,46 @@ export class PrimitiveContext implements Lessee, Tracked {
   }
 }
 
-/** @internal */
-export interface ContextInit {
-  parent: PrimitiveContext | undefined
-  onReset: OnReset
-  arena: boolean
+/** What most operations never have: made when the first of it comes. */
+class Rare {
+  heap: HeapAllocator | undefined = undefined
+  json: JsonOptimizer | undefined = undefined
+  holds: HoldGroup | undefined = undefined
+  children: Set<PrimitiveContext> | undefined = undefined
+  childrenDone: (() => void) | undefined = undefined
+  defers: (() => unknown)[] | undefined = undefined
+  closers: (() => void)[] | undefined = undefined
+  controller: AbortController | undefined = undefined
+  aborted: PrimarenaError | undefined = undefined
+  site: Site | undefined = undefined
 }
+
+/** Read by contexts that have nothing of it; never written to. */
+const NOTHING_RARE: Rare = Object.freeze(new Rare())
 
 /**
  * A context without a body, for code that has its own loop: use it for one operation after the other with
  * `resetForNextOperation` between them, and dispose it at the end.
  */
 export class ManualContext extends PrimitiveContext implements Disposable {
+  readonly #usesArena: boolean
+  readonly #onReset: OnReset
+
+  /** @internal Use `memory.context`. */
+  constructor(place: Place, options: { arena: boolean; onReset: OnReset }) {
+    super(place, undefined)
+    this.#usesArena = options.arena
+    this.#onReset = options.onReset
+  }
+
+  protected override get usesArena(): boolean {
+    return this.#usesArena
+  }
+
+  protected override get onReset(): OnReset {
+    return this.#onReset
+  }
+
   /**
    * Ends the current operation and begins the next: `defer`s are called, pooled JSON containers go back,
    * views of the arena are dead. Bytes that are held stay in place until their holds are over.

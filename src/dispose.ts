@@ -28,7 +28,7 @@ export async function endRuns(
   }
   if (runs !== 'wait') {
     const reason = new PrimarenaError('ERR_CONTEXT_CLOSED', `${label} is disposed`)
-    for (const tracked of [...memory.nursery.open()]) endOne(tracked, matches, runs === 'force', reason)
+    for (const tracked of memory.nursery.open()) endOne(tracked, matches, runs === 'force', reason)
   }
   await idle()
 }

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { window, type AlignOptions, type Window } from './allocator.js'
-import { alignment, BaseAllocator, checkBytes } from './base-allocator.js'
+import { BaseAllocator } from './base-allocator.js'
+import { alignment, checkBytes } from './checks.js'
 import { PrimarenaError } from './errors.js'
 import type { Owner } from './owner.js'
 

@@ -1,11 +1,12 @@
 import { PrimarenaError } from './errors.js'
+import type { Site } from './leaks.js'
 
 /** A promise that keeps an operation's bytes in place. @internal */
 export interface Hold {
   /** What holds: `hold`, `send`, or `body` for a body that still runs after its abort. */
   what: string
   since: number
-  site: string | undefined
+  site: Site | undefined
   reported: boolean
   group: HoldGroup
 }
@@ -38,7 +39,7 @@ export class HoldGroup {
   }
 
   /** Holds until `promise` settles. A rejection is an event, never an unhandled one. */
-  add(promise: PromiseLike<unknown>, what: string, site: string | undefined): void {
+  add(promise: PromiseLike<unknown>, what: string, site: Site | undefined): void {
     const hold: Hold = { what, since: Date.now(), site, reported: false, group: this }
     this.#count += 1
     this.#observer.holdOpened(hold)

@@ -1,7 +1,6 @@
-import { Arena } from './arena.js'
+import type { Arena } from './arena.js'
 import type { PrimitiveContext } from './context.js'
 import type { Memory } from './memory.js'
-import type { OwnerNode } from './owner-node.js'
 import { Standalone } from './standalone.js'
 
 /**
@@ -10,14 +9,12 @@ import { Standalone } from './standalone.js'
  */
 export class JsonOptimizer implements Disposable {
   readonly #memory: Memory
-  readonly #owner: OwnerNode
   readonly #context: PrimitiveContext | undefined
   #own: Arena | undefined
 
   /** @internal Use `ctx.json`. */
-  constructor(memory: Memory, owner: OwnerNode, context: PrimitiveContext | undefined) {
+  constructor(memory: Memory, context: PrimitiveContext | undefined) {
     this.#memory = memory
-    this.#owner = owner
     this.#context = context
   }
 

@@ -36,6 +36,22 @@ const MOST_REPORTS = 1000
 
 const SAMPLE_EVERY = 128
 
+/** Frames of a sampled site: enough to get out of this library and name the caller. */
+const SAMPLED_FRAMES = 8
+
+/**
+ * Where something was opened: a captured stack. Formatting it costs several times the capture, so that is
+ * left to the report.
+ */
+export interface Site {
+  stack?: string
+}
+
+/** The frames of a site as text. */
+export function formatSite(site: Site | undefined): string | undefined {
+  return site?.stack?.replace(/^.*\n/, '')
+}
+
 const channel = diagnostics.channel('primarena:leak')
 
 /** Sites and reports of one `Memory`. @internal */
@@ -54,12 +70,15 @@ export class LeakTracker {
   }
 
   /** The stack above `from`, for the openings that are sampled. */
-  site(from: object): string | undefined {
+  site(from: object): Site | undefined {
     if (--this.#untilSample > 0) return undefined
     this.#untilSample = this.level === 'sampled' ? nextSample() : 1
-    const holder: { stack?: string } = {}
-    Error.captureStackTrace(holder, from as () => void)
-    return holder.stack?.replace(/^.*\n/, '')
+    const site: Site = {}
+    const limit = Error.stackTraceLimit
+    if (this.level === 'sampled') Error.stackTraceLimit = SAMPLED_FRAMES
+    Error.captureStackTrace(site, from as () => void)
+    Error.stackTraceLimit = limit
+    return site
   }
 
   /** Notes one leak and tells whoever listens. */
@@ -69,7 +88,8 @@ export class LeakTracker {
     found: LeakReport['found'],
   ): void {
     this.total += 1
-    const { what, agentId, sessionId, primitive, site } = record
+    const { what, agentId, sessionId, primitive } = record
+    const site = formatSite(record.site)
     const key = site ?? [what, agentId, primitive].join('\0')
     let report = this.#reports.get(key)
     const isNew = report === undefined
@@ -86,7 +106,7 @@ export class LeakTracker {
 
   /** All reports, most frequent first. */
   list(): LeakReport[] {
-    return [...this.#reports.values()].map((report) => ({ ...report })).sort((a, b) => b.count - a.count)
+    return [...this.#reports.values()].map((report) => ({ ...report })).toSorted((a, b) => b.count - a.count)
   }
 }
 

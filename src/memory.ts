@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { Agent, finite, type AgentOptions, type ArenaOptions } from './agent.js'
-import { Arena, type OnReset } from './arena.js'
+import type { Arena, OnReset } from './arena.js'
 import { byteSize, type ByteSize } from './byte-size.js'
 import { ChunkStore, type NativeEvent } from './chunk-store.js'
 import { ManualContext, type Place, type PrimitiveContext, type RunOptions } from './context.js'
@@ -8,7 +8,14 @@ import { endOne } from './dispose.js'
 import { PrimarenaError } from './errors.js'
 import { checkDeep } from './escapes.js'
 import { HoldGroup, type Hold, type HoldObserver } from './holds.js'
-import { LEAK_LEVELS, LeakTracker, type LeakDetection, type LeakReport } from './leaks.js'
+import {
+  formatSite,
+  LEAK_LEVELS,
+  LeakTracker,
+  type LeakDetection,
+  type LeakReport,
+  type Site,
+} from './leaks.js'
 import type { Lessee } from './lessee.js'
 import { callNative, NativeManager } from './native.js'
 import { Nursery, type Tracked } from './nursery.js'
@@ -135,7 +142,6 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   #none: Session | undefined
   #limitBytes: number
   #softBytes: number
-  #openRuns = 0
   #disposed = false
   #ticker: ReturnType<typeof setInterval> | undefined
   #ticks = 0
@@ -241,8 +247,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   /** A context without a body, for code with a loop of its own. Dispose it. */
   context(options?: { agent?: Agent; session?: Session; arena?: boolean; onReset?: OnReset }): ManualContext {
     this.checkOpen('context')
-    return new ManualContext(options?.session ?? options?.agent ?? this, undefined, {
-      parent: undefined,
+    return new ManualContext(options?.session ?? options?.agent ?? this, {
       onReset: options?.onReset ?? this.onReset,
       arena: options?.arena !== false,
     })
@@ -331,7 +336,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   /** Reports what is open at places that `matches` as leaked, and ends it. @internal */
   reportOpen(matches: (place: Place) => boolean, why: string): void {
     const reason = new PrimarenaError('ERR_CONTEXT_CLOSED', why)
-    for (const tracked of [...this.nursery.open()] as (Tracked & { place: Place })[]) {
+    for (const tracked of this.nursery.open() as (Tracked & { place: Place })[]) {
       if (!matches(tracked.place)) continue
       this.leakTracker.report(tracked.record(), tracked.heldBytes, 'disposed')
       endOne(tracked, matches, true, reason)
@@ -359,17 +364,13 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   }
 
   /** @internal */
-  contextOpened(): void {
-    this.#openRuns += 1
-  }
+  contextOpened(): void {}
 
   /** @internal */
-  contextClosed(): void {
-    this.#openRuns -= 1
-  }
+  contextClosed(): void {}
 
   /** The site of an opening, when it is sampled. Keeps the housekeeping going. @internal */
-  sampleSite(from: object): string | undefined {
+  sampleSite(from: object): Site | undefined {
     if (this.#ticker === undefined) this.#startTicking()
     return this.leakTracker.site(from)
   }
@@ -422,7 +423,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   }
 
   /** A body that still runs after its abort is watched like a hold. @internal */
-  bodyAborted(context: PrimitiveContext, site: string | undefined): void {
+  bodyAborted(context: PrimitiveContext, site: Site | undefined): void {
     const group = new HoldGroup(context.label, this)
     let done!: () => void
     group.add(new Promise<void>((resolve) => (done = resolve)), 'body', site)
@@ -478,7 +479,12 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
       const ageMs = now - hold.since
       if (hold.reported || ageMs < this.#holdTimeoutMs) continue
       hold.reported = true
-      this.emit('hold:timeout', { label: hold.group.label, what: hold.what, ageMs, site: hold.site })
+      this.emit('hold:timeout', {
+        label: hold.group.label,
+        what: hold.what,
+        ageMs,
+        site: formatSite(hold.site),
+      })
     }
     if (this.#ticks % TICKS_A_SWEEP === 0) for (const agent of this.#agents.values()) agent.leaveWhenIdle()
     if (trimming || this.nursery.hasYoung || this.#holds.size > 0 || this.#ticks % TICKS_A_SWEEP !== 0) return

@@ -12,8 +12,8 @@ export interface Raw extends RawLeases {}
 
 /** `crates/node/src/lease.rs`. −1 says that `leaseDetails` has more to tell. */
 export interface RawLeases {
-  leaseOpen(manager: number, owner: number, minBytes: number, hintBytes: number, mostBytes: number): number
-  leaseGrant(manager: number, handle: number, minBytes: number, usedBytes: number, mostBytes: number): number
+  leaseOpen(manager: number, owner: number, minBytes: number, hintBytes: number, mostBytes?: number): number
+  leaseGrant(manager: number, handle: number, minBytes: number, usedBytes: number, mostBytes?: number): number
   leaseDetails(manager: number): {
     handle: number
     chunk: number

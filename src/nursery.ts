@@ -1,3 +1,5 @@
+import type { Site } from './leaks.js'
+
 /**
  * How what is open stays countable, findable and collectable at once (D7).
  *
@@ -29,7 +31,7 @@ export interface LifetimeRecord {
   sessionId: string | undefined
   primitive: string | undefined
   openedAt: number
-  site: string | undefined
+  site: Site | undefined
   /** Puts the counters of its owners right when it was collected while open. */
   collected(): void
 }
@@ -115,14 +117,14 @@ export class Nursery {
   }
 
   /** Everything that is open and still there, in order of opening. */
-  *open(): Generator<Tracked> {
-    for (const entry of [...this.#old.values()]) {
+  open(): Tracked[] {
+    const open: Tracked[] = []
+    for (const entry of this.#old.values()) {
       const tracked = entry.ref.deref()
-      if (tracked) yield tracked
+      if (tracked) open.push(tracked)
     }
-    const young: Tracked[] = []
-    for (let tracked = this.#first; tracked; tracked = tracked.next) young.push(tracked)
-    yield* young
+    for (let tracked = this.#first; tracked; tracked = tracked.next) open.push(tracked)
+    return open
   }
 
   #unlink(tracked: Tracked): void {

@@ -1,4 +1,5 @@
 import { Arena, type OnReset } from './arena.js'
+import type { Site } from './leaks.js'
 import type { Lessee } from './lessee.js'
 import type { Entry, LifetimeRecord, Tracked } from './nursery.js'
 import type { Place } from './context.js'
@@ -12,7 +13,7 @@ export class Standalone implements Lessee, Tracked {
   readonly arena: Arena
   readonly #place: Place
   readonly #openedAt = Date.now()
-  readonly #site: string | undefined
+  readonly #site: Site | undefined
   #hintBytes: number
 
   /** `from` is the function whose caller is the site. */

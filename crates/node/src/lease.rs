@@ -158,7 +158,7 @@ fn bytes(call: &Call, index: usize) -> Result<u64, Failure> {
 /// The same, where it may be left out.
 #[inline]
 fn most(call: &Call, index: usize) -> Result<u64, Failure> {
-    if call.value(index).is_err() { Ok(u64::MAX) } else { bytes(call, index) }
+    if call.has(index) { bytes(call, index) } else { Ok(u64::MAX) }
 }
 
 /// A new object of this call.

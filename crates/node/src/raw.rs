@@ -53,6 +53,12 @@ impl Call {
         self.env
     }
 
+    /// Whether there is an argument at `index`.
+    #[inline]
+    pub fn has(&self, index: usize) -> bool {
+        index < self.count
+    }
+
     /// The argument at `index`.
     pub fn value(&self, index: usize) -> Result<sys::napi_value, Failure> {
         if index < self.count.min(MAX_ARGUMENTS) {
