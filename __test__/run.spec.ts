@@ -163,6 +163,7 @@ test('the order at the end: body, children, defers last first, result, caller, h
 })
 
 const thenable = (then: (resolve: (value: number) => void) => void) =>
+  // oxlint-disable-next-line unicorn/no-thenable -- a body may answer with any thenable
   Object.defineProperty({}, 'then', { value: then })
 
 test('every way to fail gives the arena back', async (t) => {
