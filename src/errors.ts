@@ -8,7 +8,6 @@ export type ErrorCode =
   | 'ERR_BUDGET_EXCEEDED'
   | 'ERR_CHUNK_DETACHED'
   | 'ERR_CONTEXT_CLOSED'
-  | 'ERR_DISPOSED'
   | 'ERR_DOUBLE_RELEASE'
   | 'ERR_ESCAPED_HANDLE'
   | 'ERR_FOREIGN_OBJECT'
@@ -25,8 +24,6 @@ export type ErrorCode =
   | 'ERR_RECORD_VALUE'
   | 'ERR_STALE_HANDLE'
   | 'ERR_TEMPLATE'
-  | 'ERR_TIMEOUT'
-  | 'ERR_WRONG_THREAD'
 
 /** What an error tells besides its message. */
 export interface ErrorDetails {
