@@ -20,10 +20,12 @@ export interface Effort {
   readonly warmupMs: number
   /** Fresh processes for `counts` and `memory`. */
   readonly processes: number
+  /** Of the calls of a case of kind `counts`. */
+  readonly shareOfCalls: number
 }
 
-export const FULL: Effort = { rounds: 31, batchMs: 20, warmupMs: 400, processes: 3 }
-export const QUICK: Effort = { rounds: 9, batchMs: 10, warmupMs: 150, processes: 1 }
+export const FULL: Effort = { rounds: 31, batchMs: 20, warmupMs: 400, processes: 3, shareOfCalls: 1 }
+export const QUICK: Effort = { rounds: 9, batchMs: 10, warmupMs: 150, processes: 1, shareOfCalls: 0.1 }
 
 /** `before`: no ArrayBuffer was detached by the harness; `after`: one was, first thing. */
 export type Phase = 'before' | 'after'
@@ -38,7 +40,8 @@ export interface Figures {
   readonly gcCount?: number
   /** Share of the time that was garbage collection. */
   readonly gcShare?: number
-  /** All of the calls, for `counts`. */
+  /** The calls that were made, for `counts`, and how long all of them took. */
+  readonly calls?: number
   readonly totalMs?: number
   /** Growth, per operation for `memory`. */
   readonly memory?: MemoryFigures
@@ -167,7 +170,11 @@ async function runContenders(
         worker.ask(
           kind === 'memory'
             ? { ask: 'memory', setup: at }
-            : { ask: 'counts', setup: at, calls: definition.calls ?? 200_000 },
+            : {
+                ask: 'counts',
+                setup: at,
+                calls: Math.ceil((definition.calls ?? 200_000) * effort.shareOfCalls),
+              },
         ),
       )
       samples[name]!.push(figuresOf(answer))
@@ -190,7 +197,7 @@ function figuresOf(answer: Answer): Figures {
   }
   if (!('counts' in answer)) throw new Error('counts answer counts')
   const { ns, gcCount, gcMs, ...memory } = answer.counts
-  return { totalMs: ns / 1e6, gcCount, gcShare: (gcMs * 1e6) / ns, memory }
+  return { calls: answer.calls, totalMs: ns / 1e6, gcCount, gcShare: (gcMs * 1e6) / ns, memory }
 }
 
 function medianFigures(list: readonly Figures[]): Figures {
@@ -203,6 +210,7 @@ function medianFigures(list: readonly Figures[]): Figures {
   }
   if (list[0]?.totalMs === undefined) return { memory }
   return {
+    calls: list[0].calls!,
     totalMs: median((f) => f.totalMs),
     gcCount: median((f) => f.gcCount),
     gcShare: median((f) => f.gcShare),

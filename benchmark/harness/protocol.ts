@@ -34,5 +34,5 @@ export type Answer =
   | { readonly checked: readonly string[]; readonly unavailable: Readonly<Record<string, string>> }
   | { readonly prepared: number; readonly opsPerCall: number; readonly bytes: number }
   | { readonly batch: Batch }
-  | { readonly counts: Batch & MemoryFigures }
+  | { readonly counts: Batch & MemoryFigures; readonly calls: number }
   | { readonly memory: MemoryFigures; readonly opsPerCall: number }

@@ -62,7 +62,7 @@ function rowsOf(definition: BenchCase, { contenders }: Result): string[][] {
   }
   return [
     [
-      `${(definition.calls ?? 200_000).toLocaleString('en')} calls`,
+      `${Object.values(contenders)[0]!.calls!.toLocaleString('en')} calls`,
       'GCs',
       'in GC',
       'total',

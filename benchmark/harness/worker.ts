@@ -117,7 +117,7 @@ async function counts(setup: Setup, calls: number): Promise<Answer> {
   await timeBatch(run, async, Math.ceil(calls / 100))
   const before = await settledMemory()
   const batch = await timeBatch(run, async, calls)
-  return { counts: { ...batch, ...growth(before, process.memoryUsage()) } }
+  return { counts: { ...batch, ...growth(before, process.memoryUsage()) }, calls }
 }
 
 async function memory(setup: Setup): Promise<Answer> {
