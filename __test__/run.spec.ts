@@ -318,7 +318,7 @@ test('without an arena there is ordinary memory, charged and given back', async 
   const primitive = memory.primitive(
     'heap',
     async (ctx, bytes: number) => {
-      t.is(ctx.arena, undefined)
+      t.is(ctx.arena as unknown, undefined)
       const view = ctx.allocator.alloc(bytes)
       t.true(memory.stats().usedBytes >= bytes)
       return view
