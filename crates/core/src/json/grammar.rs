@@ -104,15 +104,48 @@ pub(crate) unsafe trait Engine {
     ) -> (Self::Word, Self::Word);
 }
 
-/// What a checked step leaves for those who look for values in it; strings are taken into account.
+/// What a step leaves for those who look for values in it; strings are taken into account, but for `backslash`.
 #[derive(Clone, Copy)]
-#[allow(dead_code)] // read by extraction
 pub(crate) struct Masks<W> {
     /// Quotes that start or end a string.
     pub(crate) quote: W,
+    pub(crate) backslash: W,
     pub(crate) open: W,
     pub(crate) close: W,
     pub(crate) comma: W,
+}
+
+impl<W: Word> Masks<W> {
+    /// Of a step inside a string.
+    #[inline(always)]
+    fn of_string() -> Self {
+        let zero = W::zero();
+        Masks { quote: zero, backslash: zero, open: zero, close: zero, comma: zero }
+    }
+}
+
+/// Strings and operators only, nothing checked: for documents that are trusted.
+#[derive(Default)]
+pub(crate) struct Outline {
+    in_string: u64,
+    escape: u64,
+}
+
+impl Outline {
+    /// The masks of the next step.
+    #[inline(always)]
+    pub(crate) fn step<E: Engine>(&mut self, raw: &E::Raw) -> Masks<E::Word> {
+        let (mut quote, backslash) = (E::quote(raw), E::backslash(raw));
+        if self.in_string != 0 && !(quote | backslash).any() && self.escape == 0 {
+            return Masks::of_string();
+        }
+        if backslash.any() | (self.escape != 0) {
+            quote = quote & !E::escaped(backslash, &mut self.escape);
+        }
+        let outside = !E::prefix_xor(quote, &mut self.in_string);
+        let Structure { open, close, comma, .. } = E::structure(raw);
+        Masks { quote, backslash, open: open & outside, close: close & outside, comma: comma & outside }
+    }
 }
 
 /// What the grammar carries from step to step.
@@ -192,8 +225,7 @@ impl<E: Engine> Grammar<E> {
         if self.in_string != 0 && !(quote | backslash).any() && self.escape == 0 {
             // All string: the carries of everything that ends at a string are zero, the others stay.
             self.bad |= E::control(raw).any() | self.hex_missing(raw, from);
-            let zero = E::Word::zero();
-            return Masks { quote: zero, open: zero, close: zero, comma: zero };
+            return Masks::of_string();
         }
         let mut quote = quote;
         if backslash.any() | (self.escape != 0) | E::escape_pending(&self.engine) {
@@ -245,7 +277,7 @@ impl<E: Engine> Grammar<E> {
             bad = bad | unsafe { self.scalars(raw, from, scalar, scalar_start) };
         }
         self.bad |= bad.any();
-        Masks { quote, open, close, comma }
+        Masks { quote, backslash, open, close, comma }
     }
 
     #[inline(always)]

@@ -4,10 +4,13 @@
 //! - [`path`]: the paths that are understood; [`trie`]: many of them compiled together.
 //! - [`captures`]: what an extraction found.
 //! - [`reference`](mod@reference): the extractor that is plain to read; it serves every trie.
+//! - [`Extractor`]: the extractor that is fast, in the same pass that validates.
 //! - [`text`]: strings with their escapes resolved.
 
 mod block;
 pub mod captures;
+mod dispatch;
+mod extract;
 mod fault;
 mod grammar;
 mod nest;
@@ -19,8 +22,11 @@ mod simd;
 pub mod text;
 pub mod trie;
 mod validate;
+mod walker;
 
+pub use extract::{Extractor, Mode};
 pub use fault::{Expected, JsonError, Limits};
 pub use scalar::validate_scalar;
 pub use simd::Level;
 pub use validate::{validate, validate_at};
+pub use walker::Scratch;

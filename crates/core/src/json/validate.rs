@@ -1,13 +1,11 @@
 //! Is it JSON? The fast answer, and on a "no" the slow one that says where.
 
-use super::block::Block;
+use super::dispatch::{Task, dispatch};
 use super::fault::{JsonError, Limits};
 use super::grammar::Engine;
 use super::scalar::validate_scalar;
 use super::scan::Scanner;
-use super::simd::{Level, swar::Swar};
-#[cfg(target_arch = "x86_64")]
-use super::simd::{avx2::Avx2, avx512::Avx512, sse42::Sse42};
+use super::simd::Level;
 
 /// Accepts exactly the documents that RFC 8259 allows, in UTF-8 and within `limits`: those that
 /// `JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(input))` takes.
@@ -29,8 +27,11 @@ pub fn validate(input: &[u8], limits: &Limits) -> Result<(), JsonError> {
 /// As [`validate`].
 pub fn validate_at(level: Level, input: &[u8], limits: &Limits) -> Result<(), JsonError> {
     limits.check_len(input.len())?;
-    if starts_container(input) && is_json(level, input, limits.max_depth.unwrap_or(u32::MAX)) {
-        return Ok(());
+    if starts_container(input) {
+        let max_depth = limits.max_depth.unwrap_or(u32::MAX);
+        if dispatch(level, Validate { input, max_depth }) == Some(true) {
+            return Ok(());
+        }
     }
     explain(level, input, limits)
 }
@@ -54,69 +55,21 @@ fn explain(level: Level, input: &[u8], limits: &Limits) -> Result<(), JsonError>
     result
 }
 
-fn is_json(level: Level, input: &[u8], max_depth: u32) -> bool {
-    if level != Level::best() && !level.is_available() {
-        return false;
+struct Validate<'a> {
+    input: &'a [u8],
+    max_depth: u32,
+}
+
+impl Task for Validate<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    unsafe fn run<E: Engine>(self) -> bool {
+        let mut scanner = Scanner::<E>::new(self.input, self.max_depth);
+        while scanner.goes_on() {
+            // SAFETY: the caller's promise; it goes on.
+            unsafe { scanner.step() };
+        }
+        scanner.finish()
     }
-    match level {
-        Level::Scalar => false,
-        // SAFETY: needs nothing of the machine.
-        Level::Swar => unsafe { run::<Block<Swar>>(input, max_depth) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the level has been found available.
-        Level::Sse42 => unsafe { run_sse42(input, max_depth) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Level::Avx2 => unsafe { run_avx2(input, max_depth) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Level::Avx512 => unsafe { run_avx512(input, max_depth) },
-        #[cfg(target_arch = "aarch64")]
-        // SAFETY: as above.
-        Level::Neon => unsafe { run_neon(input, max_depth) },
-        #[allow(unreachable_patterns)]
-        _ => false,
-    }
-}
-
-/// # Safety
-/// The machine has the instruction set of `E`.
-#[inline(always)]
-unsafe fn run<E: Engine>(input: &[u8], max_depth: u32) -> bool {
-    let mut scanner = Scanner::<E>::new(input, max_depth);
-    while scanner.goes_on() {
-        // SAFETY: the caller's promise; it goes on.
-        unsafe { scanner.step() };
-    }
-    scanner.finish()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "sse4.2,ssse3,pclmulqdq,popcnt")]
-fn run_sse42(input: &[u8], max_depth: u32) -> bool {
-    // SAFETY: the features are those of the engine.
-    unsafe { run::<Block<Sse42>>(input, max_depth) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1,bmi2,lzcnt")]
-fn run_avx2(input: &[u8], max_depth: u32) -> bool {
-    // SAFETY: the features are those of the engine.
-    unsafe { run::<Block<Avx2>>(input, max_depth) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(
-    enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,gfni,vpclmulqdq,pclmulqdq,popcnt,bmi1,bmi2,lzcnt"
-)]
-fn run_avx512(input: &[u8], max_depth: u32) -> bool {
-    // SAFETY: the features are those of the engine.
-    unsafe { run::<Avx512>(input, max_depth) }
-}
-
-#[cfg(target_arch = "aarch64")]
-#[target_feature(enable = "neon,aes")]
-fn run_neon(input: &[u8], max_depth: u32) -> bool {
-    // SAFETY: the features are those of the engine.
-    unsafe { run::<Block<super::simd::neon::Neon>>(input, max_depth) }
 }

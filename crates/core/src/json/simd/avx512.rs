@@ -136,6 +136,10 @@ impl Word for Lanes {
         up
     }
     #[inline(always)]
+    fn store(self, to: &mut [u64; 8]) {
+        *to = self.to_array();
+    }
+    #[inline(always)]
     fn add(self, other: Self, carry: &mut u64) -> Self {
         // SAFETY: see above. As a sum of eight digits: a lane that overflows makes a carry, one that is all
         // ones passes it on; the sum of these two masks carries exactly as the lanes do.

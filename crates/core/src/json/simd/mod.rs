@@ -58,6 +58,8 @@ pub(crate) trait Word:
     fn any(self) -> bool;
     /// The bits moved up by one; the lowest comes from the end of the word before, which `self` replaces.
     fn up1(self, before: &mut Self) -> Self;
+    /// Writes the blocks of the word to the front of `to`.
+    fn store(self, to: &mut [u64; 8]);
     /// The sum as of one large number; the carry goes in and out (0 or 1).
     fn add(self, other: Self, carry: &mut u64) -> Self;
 }
@@ -76,6 +78,10 @@ impl Word for u64 {
         let up = (self << 1) | (*before >> 63);
         *before = self;
         up
+    }
+    #[inline(always)]
+    fn store(self, to: &mut [u64; 8]) {
+        to[0] = self;
     }
     #[inline(always)]
     fn add(self, other: Self, carry: &mut u64) -> Self {
