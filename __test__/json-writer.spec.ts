@@ -7,6 +7,7 @@ import {
   writeNumber,
   writeString,
 } from '../dist/json/writer.js'
+import { random } from './_helpers/random.js'
 
 type Write<T> = (bytes: Uint8Array, at: number, limit: number, value: T) => number
 
@@ -36,15 +37,6 @@ function check<T>(write: Write<T>, value: T): string | undefined {
       if (bytes[index] !== 0xa5) return `writes past its limit`
   }
   return undefined
-}
-
-function random(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0
-    let word = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    word = (word + Math.imul(word ^ (word >>> 7), 61 | word)) ^ word
-    return ((word ^ (word >>> 14)) >>> 0) / 4294967296
-  }
 }
 
 test('numbers have the digits of JSON.stringify', (t) => {
