@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava'
-import { PrimarenaError } from '../dist/errors.js'
+import type { PrimarenaError } from '../dist/errors.js'
 import { ObjectPool } from '../dist/pool/object-pool.js'
 import type { PoolTracker } from '../dist/pool/pool-tracker.js'
 import { random } from './_helpers/random.js'
@@ -199,7 +199,7 @@ test('use releases after a value, a throw, a resolved and a rejected promise', a
   )
   t.is(pool.open, 0)
   const pending = pool.use(async (thing) => {
-    await null
+    await Promise.resolve()
     t.is(pool.open, 1)
     return thing.id
   })
@@ -261,7 +261,7 @@ test('dispose lets idle objects go at once and open ones at their release', (t) 
   pool.release(b)
   t.is(pool.dispose(), 1)
   t.deepEqual(ended.toSorted(), [0, 1])
-  code(t, () => pool.acquire(), 'ERR_DISPOSED')
+  code(t, () => pool.acquire(), 'ERR_STALE_HANDLE')
   pool.release(c)
   t.deepEqual(ended.toSorted(), [0, 1, 2])
   code(t, () => pool.release(c), 'ERR_DOUBLE_RELEASE')

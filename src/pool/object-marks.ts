@@ -29,7 +29,14 @@ export const link: unique symbol = Symbol('primarena.pool.link')
 const owner: unique symbol = Symbol('primarena.pool.owner')
 
 /** The mark of a pool: what all its open objects link to. */
-export class PoolMark {}
+export class PoolMark {
+  /** The name of the pool: seen in a debugger, on every object that is out. */
+  readonly name: string
+
+  constructor(name: string) {
+    this.name = name
+  }
+}
 
 /** The mark of one open object that a leak tracker watches. */
 export class WatchedMark {

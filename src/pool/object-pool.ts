@@ -43,7 +43,7 @@ export class ObjectPool<T extends object> implements Disposable {
   readonly #onError: ((error: unknown) => void) | undefined
   readonly #tracker: PoolTracker | undefined
   readonly #checked: boolean
-  readonly #mark = new PoolMark()
+  readonly #mark: PoolMark
   /** Released since the last aging, the latest first: the warmest is used first. Empty while `#special`. */
   #head: Node | null = null
   /** Idle for one aging already: used when there is nothing else, let go at the next. */
@@ -81,6 +81,7 @@ export class ObjectPool<T extends object> implements Disposable {
     this.#dispose = read.dispose
     this.#onError = read.onError
     this.name = read.name
+    this.#mark = new PoolMark(read.name)
     this.max = read.max
     this.#maxIdle = read.maxIdle
     this.#checked = read.detectMisuse
@@ -94,7 +95,8 @@ export class ObjectPool<T extends object> implements Disposable {
   /**
    * An object, clean: an idle one, or a new one. Give it back with `release`.
    *
-   * @throws ERR_POOL_EXHAUSTED when `max` objects are out, ERR_DISPOSED, and what `create` throws
+   * @throws ERR_POOL_EXHAUSTED when `max` objects are out, ERR_STALE_HANDLE once it is disposed, and what `create`
+   * throws
    */
   acquire(): T {
     const node = this.#head
@@ -263,7 +265,7 @@ export class ObjectPool<T extends object> implements Disposable {
   }
 
   #acquireSlow(): T {
-    if (this.#disposed) throw new PrimarenaError('ERR_DISPOSED', `${this.name}: the pool is disposed`)
+    if (this.#disposed) throw new PrimarenaError('ERR_STALE_HANDLE', `${this.name}: the pool is disposed`)
     const node = this.#takeIdle() ?? this.#make()
     if (this.#checked) {
       node[link] = this.#mark
