@@ -48,12 +48,14 @@ function checkNode() {
 async function installPackages() {
   const reason = packagesReason()
   if (!reason) return
-  await build(`npm packages (${reason})`, 'npm ci --no-audit --no-fund', () =>
-    run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { env: { CI: 'true' } }),
-  )
+  // Not `npm ci`: it refuses a lock file in which binaries for other platforms are missing, as npm itself writes
+  // one where it cannot fetch them (npm/cli#4828). This takes the locked versions too, checks their hashes, and
+  // leaves the lock file alone.
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
+  await build(`npm packages (${reason})`, `npm ${args.slice(0, 2).join(' ')}`, () => run('npm', args))
 }
 
-/** Why `npm ci` has to run, or nothing. The lock file is compared with the one npm keeps of what it installed. */
+/** Why npm has to run, or nothing. The lock file is compared with the one npm keeps of what it installed. */
 function packagesReason() {
   const folder = join(root, 'node_modules')
   if (!existsSync(folder)) return 'not installed'
