@@ -6,22 +6,33 @@
 //! - [`reference`](mod@reference): the extractor that is plain to read; it serves every trie.
 //! - [`Extractor`]: the extractor that is fast, in the same pass that validates.
 //! - [`text`]: strings with their escapes resolved.
+//! - [`fields`], [`transform`], [`columns`]: the programs; [`program`] is what they share.
+//! - [`value`]: captured values decoded, by [`number`], [`time`], [`text`] and [`pack`]; [`sink`]: output.
 
 mod block;
 pub mod captures;
+pub mod columns;
 mod dispatch;
 mod extract;
 mod fault;
+pub mod fields;
 mod grammar;
 mod nest;
+pub mod number;
+pub mod pack;
 pub mod path;
+pub mod program;
 pub mod reference;
 mod scalar;
 mod scan;
 mod simd;
+pub mod sink;
 pub mod text;
+pub mod time;
+pub mod transform;
 pub mod trie;
 mod validate;
+pub mod value;
 mod walker;
 
 pub use extract::{Extractor, Mode};

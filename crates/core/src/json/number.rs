@@ -1,0 +1,221 @@
+//! The numbers of JSON, exactly as `JSON.parse` reads them.
+
+/// Powers of ten that are exact as `f64`.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
+];
+
+/// The number that `raw` is, rounded as IEEE 754 says; `None` if it is no JSON number.
+///
+/// Up to 2^53 and ten to the ±22nd one multiplication or division is exact (W. D. Clinger, "How to read
+/// floating point numbers accurately", 1990); std's parser reads the rest.
+#[inline]
+pub fn parse_f64(raw: &[u8]) -> Option<f64> {
+    let parts = Parts::read(raw)?;
+    if parts.mantissa <= 1 << 53 && parts.exact {
+        let value = parts.mantissa as f64;
+        let value = match parts.exponent {
+            0 => value,
+            1..=22 => value * POWERS[parts.exponent as usize],
+            -22..=-1 => value / POWERS[-parts.exponent as usize],
+            _ => return slow(raw),
+        };
+        return Some(if parts.negative { -value } else { value });
+    }
+    slow(raw)
+}
+
+#[cold]
+fn slow(raw: &[u8]) -> Option<f64> {
+    std::str::from_utf8(raw).ok()?.parse().ok()
+}
+
+/// The whole number that `raw` is; `None` if it is not whole, or needs more than 128 bits.
+///
+/// Whole numbers written with a fraction or an exponent (`1e3`, `2.0`) are taken where `f64` holds them
+/// exactly.
+pub fn parse_integer(raw: &[u8]) -> Option<i128> {
+    let parts = Parts::read(raw)?;
+    if parts.exponent == 0 && parts.exact {
+        let value = i128::from(parts.mantissa);
+        return Some(if parts.negative { -value } else { value });
+    }
+    if let Some(value) = std::str::from_utf8(raw).ok().and_then(|text| text.parse::<i128>().ok()) {
+        return Some(value);
+    }
+    let value = parse_f64(raw)?;
+    let whole = value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0;
+    whole.then_some(value as i128)
+}
+
+/// A number taken apart: mantissa times ten to the exponent.
+struct Parts {
+    negative: bool,
+    mantissa: u64,
+    exponent: i32,
+    /// Whether mantissa and exponent say all: false beyond 19 digits.
+    exact: bool,
+}
+
+impl Parts {
+    #[inline]
+    fn read(raw: &[u8]) -> Option<Parts> {
+        let negative = raw.first() == Some(&b'-');
+        let mut parts = Parts { negative, mantissa: 0, exponent: 0, exact: true };
+        let mut at = usize::from(negative);
+        let start = at;
+        at = parts.digits(raw, at);
+        let whole = at - start;
+        if whole == 0 || whole > 1 && raw[start] == b'0' {
+            return None;
+        }
+        if at == raw.len() {
+            parts.exact = whole <= 19;
+            return Some(parts);
+        }
+        let mut fraction = 0;
+        if raw[at] == b'.' {
+            let end = parts.digits(raw, at + 1);
+            fraction = end - at - 1;
+            if fraction == 0 {
+                return None;
+            }
+            at = end;
+        }
+        parts.exact = whole + fraction <= 19;
+        let mut exponent = 0_i32;
+        if let Some(b'e' | b'E') = raw.get(at) {
+            at += 1;
+            let down = raw.get(at) == Some(&b'-');
+            at += usize::from(matches!(raw.get(at), Some(b'+' | b'-')));
+            let digits = at;
+            while let Some(digit @ b'0'..=b'9') = raw.get(at) {
+                exponent = exponent.saturating_mul(10).saturating_add(i32::from(digit - b'0'));
+                at += 1;
+            }
+            if at == digits {
+                return None;
+            }
+            if down {
+                exponent = -exponent;
+            }
+        }
+        // A fraction too long for i32 is not exact anyway.
+        parts.exponent = exponent.saturating_sub(i32::try_from(fraction).unwrap_or(i32::MAX));
+        (at == raw.len()).then_some(parts)
+    }
+
+    /// Adds digits to the mantissa; wraps beyond 19 of them, which `exact` then says.
+    #[inline]
+    fn digits(&mut self, raw: &[u8], mut at: usize) -> usize {
+        while let Some(digit @ b'0'..=b'9') = raw.get(at) {
+            self.mantissa = self.mantissa.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            at += 1;
+        }
+        at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agrees_with_std() {
+        let mut texts: Vec<String> = [
+            "0",
+            "-0",
+            "1",
+            "-1",
+            "10",
+            "0.1",
+            "1.5",
+            "-2.25",
+            "1e3",
+            "1E+3",
+            "1e-3",
+            "123.456e7",
+            "1e22",
+            "1e23",
+            "9007199254740991",
+            "9007199254740992",
+            "9007199254740993",
+            "9007199254740993e0",
+            "18446744073709551615",
+            "18446744073709551616",
+            "1e308",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "5e-324",
+            "2.2250738585072011e-308",
+            "0.000001",
+            "1234567890123456789",
+            "12345678901234567890123",
+            "0.1234567890123456789012345",
+            "1e99999999999",
+            "1e-99999999999",
+            "0e0",
+            "0.0e-99999999999",
+            "123456789012345678.9",
+            "4.35",
+            "0.3",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut random = move || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed
+        };
+        for _ in 0..200_000 {
+            let (a, b, e) = (random() >> (random() % 64), random() >> (random() % 64), random() % 60);
+            texts.push(match random() % 4 {
+                0 => format!("{a}"),
+                1 => format!("-{a}.{b}"),
+                2 => format!("{a}e{}", e as i64 - 30),
+                _ => format!("{}", f64::from_bits(random())).replace("inf", "1").replace("NaN", "0"),
+            });
+        }
+        for text in &texts {
+            let got = parse_f64(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(got.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_number() {
+        for text in [
+            "", "-", "01", "-01", "1.", ".5", "1e", "1e+", "+1", "1x", "0x1", "NaN", "inf", "1.e5", "1 ",
+            "--1",
+        ] {
+            assert_eq!(parse_f64(text.as_bytes()), None, "{text}");
+            assert_eq!(parse_integer(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers() {
+        for (text, value) in [
+            ("0", Some(0)),
+            ("-0", Some(0)),
+            ("18446744073709551615", Some(u64::MAX as i128)),
+            ("-9223372036854775808", Some(i64::MIN as i128)),
+            ("9999999999999999999", Some(9_999_999_999_999_999_999)),
+            ("1e3", Some(1000)),
+            ("2.0", Some(2)),
+            ("25e-1", None),
+            ("1.5", None),
+            ("1e400", None),
+            ("1e17", None),
+            ("20000000000000000000", Some(20_000_000_000_000_000_000)),
+            (&"9".repeat(40), None),
+        ] as [(&str, _); 13]
+        {
+            assert_eq!(parse_integer(text.as_bytes()), value, "{text}");
+        }
+    }
+}
