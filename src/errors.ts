@@ -35,6 +35,8 @@ export interface ErrorDetails {
   column?: number | undefined
   /** The path, hole or field that the error is about. */
   path?: string | undefined
+  /** What a document should have had at the place. */
+  expected?: string | undefined
   /** The owners whose limits were asked, innermost first, with their figures. */
   chain?: readonly BudgetLevel[] | undefined
   cause?: unknown
@@ -57,13 +59,14 @@ export class PrimarenaError extends Error {
   declare readonly line?: number
   declare readonly column?: number
   declare readonly path?: string
+  declare readonly expected?: string
   declare readonly chain?: readonly BudgetLevel[]
 
   constructor(code: ErrorCode, message: string, details?: ErrorDetails) {
     super(message, details?.cause === undefined ? undefined : { cause: details.cause })
     this.code = code
     if (details) {
-      for (const key of ['offset', 'line', 'column', 'path', 'chain'] as const) {
+      for (const key of ['offset', 'line', 'column', 'path', 'expected', 'chain'] as const) {
         if (details[key] !== undefined)
           Object.defineProperty(this, key, { value: details[key], enumerable: true })
       }

@@ -2,13 +2,13 @@
 import * as addon from '../index.js'
 import { PrimarenaError, type BudgetLevel, type ErrorCode } from './errors.js'
 
-export { NativeManager } from '../index.js'
+export { NativeManager, NativeProgram } from '../index.js'
 
 /** What a raw call answers when it failed; `takeLastError()` says why. */
 export const FAILED = -2
 
 /** The raw functions (see `crates/node/src/raw.rs`), one interface for each file that registers some. */
-export interface Raw extends RawLeases {}
+export interface Raw extends RawLeases, RawJson {}
 
 /** `crates/node/src/lease.rs`. −1 says that `leaseDetails` has more to tell. */
 export interface RawLeases {
@@ -28,6 +28,30 @@ export interface RawLeases {
   leaseLost(manager: number, handle: number): number
   ownerCharge(manager: number, owner: number, bytes: number): number
   ownerUncharge(manager: number, owner: number, bytes: number): number
+}
+
+/** `crates/node/src/program.rs`. −(n + 16) asks for n bytes, or numbers of scratch. */
+export interface RawJson {
+  jsonFields(program: number, input: Uint8Array, scratch: Float64Array, flags: number): string | number
+  jsonTransform(
+    program: number,
+    input: Uint8Array,
+    bytes: Uint8Array,
+    offset: number,
+    limit: number,
+    flags: number,
+  ): number
+  jsonTakeOutput(bytes: Uint8Array, offset: number, limit: number): number
+  jsonColumns(
+    program: number,
+    input: Uint8Array,
+    bytes: Uint8Array,
+    offset: number,
+    limit: number,
+    flags: number,
+    parts: Float64Array,
+  ): number
+  jsonValidate(input: Uint8Array, maxDepth: number, maxBytes: number): number
 }
 
 export const raw = addon.rawFunctions() as Raw

@@ -13,6 +13,8 @@ pub struct Failure {
     pub place: Option<Place>,
     /// The path or hole that the failure belongs to.
     pub path: Option<String>,
+    /// What a document should have had at the place.
+    pub expected: Option<&'static str>,
 }
 
 /// Where in a document.
@@ -25,7 +27,7 @@ pub struct Place {
 
 impl Failure {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Failure { code, message: message.into(), place: None, path: None }
+        Failure { code, message: message.into(), place: None, path: None, expected: None }
     }
 
     /// The caller's fault: an argument of the wrong type, out of range, or overlapping another.
@@ -84,6 +86,7 @@ pub struct LastError {
     pub line: Option<u32>,
     pub column: Option<u32>,
     pub path: Option<String>,
+    pub expected: Option<String>,
 }
 
 /// Hands out the last failure of this thread, once.
@@ -96,5 +99,6 @@ pub fn last_error() -> Option<LastError> {
         line: failure.place.map(|place| place.line),
         column: failure.place.map(|place| place.column),
         path: failure.path,
+        expected: failure.expected.map(str::to_owned),
     })
 }

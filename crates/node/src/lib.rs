@@ -5,6 +5,7 @@
 //! - [`error`]: carries failures across, with their stable codes.
 //! - [`env`]: per-thread registries of what JavaScript refers to by number.
 //! - [`manager`], [`lease`]: chunks, leases, owners and budgets.
+//! - [`program`]: compiled JSON programs and what runs them.
 #![allow(missing_docs)] // Nothing here is public in Rust; the docs of the surface are in `src/`.
 #![cfg_attr(test, allow(dead_code))] // Under test nothing is exported, so nothing is used from here on.
 
@@ -13,6 +14,7 @@ mod env;
 mod error;
 mod lease;
 mod manager;
+mod program;
 mod raw;
 
 use napi::bindgen_prelude::{JsValue, Object};
@@ -25,5 +27,6 @@ pub fn raw_functions(env: &napi::Env) -> napi::Result<Object<'_>> {
     let exports = raw::Exports::new(env.raw(), object.raw());
     // One `register` call for each file with raw functions.
     lease::register(&exports)?;
+    program::register(&exports)?;
     Ok(object)
 }

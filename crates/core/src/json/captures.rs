@@ -3,6 +3,9 @@
 /// The slot of an entry that no longer counts.
 pub const TOMBSTONE: u32 = u32::MAX;
 
+/// Entries whose memory is kept between documents.
+pub(super) const MOST_IDLE: usize = 1 << 16;
+
 /// One value that a path led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capture {
@@ -33,6 +36,13 @@ impl Captures {
     /// Forgets all entries, keeps the memory.
     pub fn clear(&mut self) {
         self.entries.clear();
+    }
+
+    /// Gives memory back that a large document needed.
+    pub fn trim(&mut self) {
+        if self.entries.capacity() > MOST_IDLE {
+            self.entries = Vec::new();
+        }
     }
 
     /// The number of entries, tombstones included: a position for [`Captures::bury`].

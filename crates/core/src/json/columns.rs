@@ -53,6 +53,13 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    /// Gives memory back that a large document needed.
+    pub fn trim(&mut self) {
+        self.captures.trim();
+        self.sorted.trim();
+        self.text = Vec::new();
+    }
+
     /// [`PART_WIDTH`] numbers for each column of the last [`Columns::layout`] and [`Columns::write`].
     pub fn parts(&self) -> &[f64] {
         &self.parts
@@ -100,7 +107,7 @@ impl Columns {
         scratch: &mut Scratch,
     ) -> Result<(usize, usize), ReadError> {
         let Scratch { captures, sorted, parts, .. } = scratch;
-        self.finder.find(input, trust, captures)?;
+        self.finder.find(input, trust, captures).map_err(|error| ReadError::syntax(error, input))?;
         sorted.sort(self.finder.slots(), captures);
         let rows = sorted.of(ROWS).len();
         let mut end = 0_usize;
@@ -184,6 +191,7 @@ impl Writer<'_> {
             message: "expected columns within the bytes reserved, of less than 2 GiB of text each".to_owned(),
             path: None,
             place: None,
+            expected: None,
         }
     }
 

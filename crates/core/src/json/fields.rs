@@ -78,6 +78,15 @@ pub struct Scratch {
     pub text: Packed,
 }
 
+impl Scratch {
+    /// Gives memory back that a large document needed. The text is gone.
+    pub fn trim(&mut self) {
+        self.captures.trim();
+        self.sorted.trim();
+        self.text.trim();
+    }
+}
+
 impl Fields {
     /// Compiles the fields; each has the slot of its place.
     ///
@@ -120,7 +129,7 @@ impl Fields {
     ) -> Result<usize, ReadError> {
         let Scratch { captures, latest, sorted, text } = scratch;
         text.clear();
-        self.finder.find(input, trust, captures)?;
+        self.finder.find(input, trust, captures).map_err(|error| ReadError::syntax(error, input))?;
         if self.any_many {
             sorted.sort(self.fields.len(), captures);
         }
@@ -176,7 +185,7 @@ impl Writer<'_> {
         let wrong = || ReadError::mismatch(&spec.path, spec.kind, input, capture);
         let (start, end) = (f64::from(capture.start), f64::from(capture.end));
         match decode(spec.kind, raw).map_err(|_| wrong())? {
-            Decoded::Null if spec.presence == Presence::Required && spec.kind != Kind::Any => {
+            Decoded::Null if spec.presence == Presence::Required && !spec.kind.is_any() => {
                 return Err(wrong());
             }
             Decoded::Null => self.put(place, tag::NULL, 0.0, 0.0),

@@ -2,6 +2,9 @@
 
 use super::text::{Piece, Pieces};
 
+/// Code units whose memory is kept between documents.
+const MOST_IDLE_UNITS: usize = 1 << 18;
+
 /// One text of UTF-16 code units, kept in a byte each while all are Latin-1.
 #[derive(Debug, Default)]
 pub struct Packed {
@@ -25,6 +28,13 @@ impl Packed {
         self.narrow.clear();
         self.wide.clear();
         self.is_wide = false;
+    }
+
+    /// Gives memory back that a large document needed.
+    pub fn trim(&mut self) {
+        if self.narrow.capacity().max(self.wide.capacity()) > MOST_IDLE_UNITS {
+            *self = Packed::default();
+        }
     }
 
     /// The text so far.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::captures::{Capture, Captures};
+use super::captures::{Capture, Captures, MOST_IDLE};
 use super::fault::{Expected, JsonError, Limits};
 use super::path::{Path, PathError};
 use super::reference;
@@ -60,20 +60,23 @@ pub struct ReadError {
     pub path: Option<String>,
     /// Offset in bytes, line and column from 1.
     pub place: Option<(usize, usize, usize)>,
-}
-
-impl From<JsonError> for ReadError {
-    fn from(error: JsonError) -> Self {
-        ReadError {
-            code: error.code,
-            message: error.to_string(),
-            path: None,
-            place: Some((error.offset, error.line, error.column)),
-        }
-    }
+    /// What would have been accepted there, if the document is no JSON.
+    pub expected: Option<&'static str>,
 }
 
 impl ReadError {
+    /// `input` is not the JSON that was expected.
+    #[cold]
+    pub fn syntax(error: JsonError, input: &[u8]) -> Self {
+        let JsonError { code, offset, line, column, expected } = error;
+        let mut message = format!("expected {expected} at offset {offset}");
+        if line > 0 {
+            message = format!("{message} (line {line}, column {column}), found {}", found(input, offset));
+        }
+        let expected = Some(expected.as_str());
+        ReadError { code, message, path: None, place: Some((offset, line, column)), expected }
+    }
+
     /// The value at `capture` is not of this kind.
     #[cold]
     pub(super) fn mismatch(path: &str, kind: Kind, input: &[u8], capture: Capture) -> Self {
@@ -84,6 +87,7 @@ impl ReadError {
             message: format!("{path}: expected {}, found {}", kind.expected(), excerpt(raw)),
             path: Some(path.to_owned()),
             place: Some((at.offset, at.line, at.column)),
+            expected: None,
         }
     }
 
@@ -95,7 +99,19 @@ impl ReadError {
             message: format!("{path}: expected {}, found nothing", kind.expected()),
             path: Some(path.to_owned()),
             place: None,
+            expected: None,
         }
+    }
+}
+
+/// What a message says of the character at `offset`.
+fn found(input: &[u8], offset: usize) -> String {
+    let rest = &input[offset.min(input.len())..];
+    let first = rest[..rest.len().min(4)].utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
+    match (first, rest.first()) {
+        (Some(found), _) => format!("{found:?}"),
+        (None, Some(byte)) => format!("the byte 0x{byte:02X}"),
+        (None, None) => "the end".to_owned(),
     }
 }
 
@@ -187,6 +203,13 @@ impl BySlot {
                 self.order[*next as usize] = position as u32;
                 *next += 1;
             }
+        }
+    }
+
+    /// Gives memory back that a large document needed.
+    pub(super) fn trim(&mut self) {
+        if self.order.capacity() > MOST_IDLE {
+            self.order = Vec::new();
         }
     }
 

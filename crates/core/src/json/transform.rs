@@ -75,6 +75,14 @@ pub struct Scratch {
     passed: Vec<u32>,
 }
 
+impl Scratch {
+    /// Gives memory back that a large document needed.
+    pub fn trim(&mut self) {
+        self.captures.trim();
+        self.sorted.trim();
+    }
+}
+
 impl Transform {
     /// Compiles a shape.
     ///
@@ -91,7 +99,9 @@ impl Transform {
     /// # Errors
     /// `JsonSyntax`, `JsonLimit`.
     pub fn find(&self, input: &[u8], trust: bool, scratch: &mut Scratch) -> Result<(), ReadError> {
-        self.finder.find(input, trust, &mut scratch.captures)?;
+        self.finder
+            .find(input, trust, &mut scratch.captures)
+            .map_err(|error| ReadError::syntax(error, input))?;
         scratch.sorted.sort(self.finder.slots(), &scratch.captures);
         Ok(())
     }
@@ -290,7 +300,7 @@ impl<'a> Renderer<'a, '_> {
         {
             let decoded = decode(value.kind, raw);
             let null = decoded == Ok(Decoded::Null) && value.presence == Presence::Required;
-            if decoded.is_err() || null && value.kind != Kind::Any {
+            if decoded.is_err() || null {
                 return Err(ReadError::mismatch(&value.path, value.kind, self.input, capture));
             }
         }

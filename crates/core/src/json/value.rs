@@ -65,6 +65,11 @@ impl Kind {
         })
     }
 
+    /// Whether every JSON value is of this kind, `null` too.
+    pub const fn is_any(self) -> bool {
+        matches!(self, Kind::Any | Kind::Json | Kind::Bytes)
+    }
+
     /// What completes "expected …".
     pub const fn expected(self) -> &'static str {
         match self {

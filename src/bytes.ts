@@ -1,0 +1,43 @@
+/** Input bytes, in a form that native code may read. */
+
+/** What is read as a document: bytes in any form. */
+export type BytesInput = ArrayBufferView | ArrayBufferLike
+
+/**
+ * The bytes of `input`, not copied where that is safe.
+ *
+ * Bytes on a SharedArrayBuffer could change, and a resizable buffer could shrink, while they are read: they
+ * are copied first.
+ *
+ * @throws TypeError for anything but a view, an ArrayBuffer or a SharedArrayBuffer.
+ */
+export function inputBytes(input: BytesInput): Uint8Array<ArrayBuffer> {
+  if (input instanceof Uint8Array) {
+    const { buffer } = input
+    if (buffer instanceof ArrayBuffer && isFixed(buffer)) return input as Uint8Array<ArrayBuffer>
+  }
+  return otherBytes(input)
+}
+
+// Node 20 types know nothing of resizable buffers; where the property is missing there are none.
+function isFixed(buffer: ArrayBuffer): boolean {
+  return (buffer as { resizable?: boolean }).resizable !== true
+}
+
+function otherBytes(input: unknown): Uint8Array<ArrayBuffer> {
+  let bytes: Uint8Array
+  if (ArrayBuffer.isView(input)) bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
+  else if (input instanceof ArrayBuffer || input instanceof SharedArrayBuffer) bytes = new Uint8Array(input)
+  else throw new TypeError(`expected bytes (a Buffer, a view or an ArrayBuffer), got ${describe(input)}`)
+  const { buffer } = bytes
+  if (buffer instanceof ArrayBuffer && isFixed(buffer)) return bytes as Uint8Array<ArrayBuffer>
+  return Uint8Array.from(bytes)
+}
+
+/** What a message calls a value that is of the wrong type. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null'
+  if (typeof value !== 'object') return typeof value === 'string' ? 'a string' : typeof value
+  const name: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name
+  return typeof name === 'string' && name !== '' ? name : 'an object'
+}

@@ -1,0 +1,152 @@
+import { window, type Allocator, type WindowedAllocator } from '../allocator.js'
+import { inputBytes, type BytesInput } from '../bytes.js'
+import { HeapAllocator } from '../heap-allocator.js'
+import { callNative, FAILED, NativeProgram, raw, takeLastError } from '../native.js'
+import type { JsonValue, Kind, Type } from '../types.js'
+import { makeColumn, type BooleanColumn, type NumberColumn, type TextColumn } from './column.js'
+import {
+  AGAIN,
+  checkPath,
+  entriesOf,
+  limitsOf,
+  nativeField,
+  NEEDS,
+  TRUST,
+  type ProgramOptions,
+  type ReadOptions,
+} from './paths.js'
+
+/** Names of columns, and what each is; paths are relative to the row (`author.name`, `$.author.name`). */
+export type ColumnSpecs = Readonly<Record<string, string | Type>>
+
+/** The array of a column of each kind. */
+interface Arrays {
+  u8: Uint8Array
+  u16: Uint16Array
+  u32: Uint32Array
+  u64: BigUint64Array
+  i8: Int8Array
+  i16: Int16Array
+  i32: Int32Array
+  i64: BigInt64Array
+  f32: Float32Array
+  f64: Float64Array
+  timestamp: Float64Array
+}
+
+/** The column that a spec gives. */
+export type ColumnOf<Spec> = Spec extends string
+  ? TextColumn<JsonValue>
+  : Spec extends Type<infer K, infer Value>
+    ? K extends keyof Arrays
+      ? NumberColumn<Value & (number | bigint), Arrays[K]>
+      : K extends 'boolean'
+        ? BooleanColumn
+        : K extends 'bytes'
+          ? TextColumn<Buffer>
+          : TextColumn<Value>
+    : never
+
+/** The rows of a document. Valid until the allocator that holds them is reset or disposed. */
+export interface Table<Specs> {
+  /** How many rows there are. */
+  readonly length: number
+  /** The columns by name. */
+  readonly columns: { readonly [Name in keyof Specs]: ColumnOf<Specs[Name]> }
+}
+
+// Without an allocator, results are ordinary memory, which nobody is charged for.
+const heap = new HeapAllocator()
+
+const FIRST_BYTES = 4096
+
+/** Numbers that describe a column, and one before all of them: the bytes used. */
+const PART_WIDTH = 5
+
+/**
+ * A compiled program that reads rows of a document into columns.
+ *
+ * Made by `json.columns`; frozen for good, so it may be shared by everything on its thread.
+ */
+export class ColumnsProgram<Specs extends ColumnSpecs> {
+  readonly #native: NativeProgram
+  readonly #id: number
+  readonly #flags: number
+  readonly #names: readonly string[]
+  readonly #kinds: readonly (Kind | 'any')[]
+  readonly #parts: Float64Array
+  #hintBytes = FIRST_BYTES
+
+  /** @internal Use `json.columns`. */
+  constructor(rows: string, specs: Specs, options: ProgramOptions | undefined) {
+    checkPath(rows, 'json.columns')
+    const entries = entriesOf(specs, 'json.columns')
+    const fields = entries.map(([name, spec]) => {
+      if (typeof spec === 'object' && spec !== null && (spec as Type).default !== undefined) {
+        throw new TypeError(`json.columns: ${name}: columns have no defaults; a missing value is not valid`)
+      }
+      return nativeField(spec, name, `json.columns: ${name}`)
+    })
+    this.#native = callNative(() => NativeProgram.columns(rows, fields, limitsOf(options)))
+    this.#id = this.#native.id
+    this.#flags = options?.trust === true ? TRUST : 0
+    this.#names = entries.map(([name]) => name)
+    this.#kinds = fields.map((field) => field.kind)
+    this.#parts = new Float64Array(1 + entries.length * PART_WIDTH)
+  }
+
+  /**
+   * The rows of the document `input`, as columns in `allocator`. Values that are missing or `null` are not
+   * valid in their column. Valid until `allocator` is reset or disposed; without one it is ordinary memory.
+   *
+   * @throws PrimarenaError ERR_JSON_SYNTAX (with offset, line, column, expected), ERR_JSON_TYPE and
+   * ERR_JSON_MISSING (with the path), ERR_JSON_LIMIT, and what the allocator throws; nothing is taken then.
+   */
+  read(input: BytesInput, allocator?: Allocator, options?: ReadOptions): Table<Specs> {
+    const bytes = inputBytes(input)
+    const target = (allocator === undefined ? heap : (allocator as WindowedAllocator))[window]
+    if (target === undefined) throw new TypeError('read: expected an allocator')
+    const trust = options?.trust
+    let flags = trust === undefined ? this.#flags : trust ? TRUST : 0
+    const parts = this.#parts
+    let needed = this.#hintBytes
+    let pad: number
+    let rows: number
+    for (;;) {
+      target.reserve(needed + 8)
+      const view = target.bytes
+      pad = -(view.byteOffset + target.offset) & 7
+      rows = raw.jsonColumns(this.#id, bytes, view, target.offset + pad, target.limit, flags, parts)
+      if (rows >= 0) break
+      if (rows === FAILED) throw takeLastError()
+      needed = NEEDS - rows
+      this.#hintBytes = Math.min(Math.max(this.#hintBytes, needed + (needed >> 2)), 1 << 20)
+      flags |= AGAIN
+    }
+    const block = target.commit(pad + parts[0]!)
+    return this.#table(rows, block, pad)
+  }
+
+  #table(rows: number, block: Buffer, pad: number): Table<Specs> {
+    let buffer = block.buffer as ArrayBuffer
+    let start = block.byteOffset + pad
+    if ((start & 7) !== 0) {
+      // An allocator that moved what was committed to another alignment.
+      buffer = new Uint8Array(block.subarray(pad)).buffer
+      start = 0
+    }
+    const columns = Object.create(null) as Record<string, unknown>
+    const parts = this.#parts
+    this.#names.forEach((name, index) => {
+      const at = 1 + index * PART_WIDTH
+      columns[name] = makeColumn(this.#kinds[index]!, rows, buffer, start, {
+        validity: parts[at]!,
+        values: parts[at + 1]!,
+        text: parts[at + 2]!,
+        textBytes: parts[at + 3]!,
+        nullCount: parts[at + 4]!,
+      })
+    })
+    return { length: rows, columns: columns as Table<Specs>['columns'] }
+  }
+}
