@@ -18,6 +18,14 @@ pub struct Capture {
     pub end: u32,
 }
 
+impl Capture {
+    /// The value's bytes. A capture of another document gives no bytes, or others; it never panics.
+    #[inline]
+    pub fn of<'a>(&self, input: &'a [u8]) -> &'a [u8] {
+        input.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
 /// The captures of one document.
 ///
 /// Of one slot they are in the order of its nodelist; a value comes before what was captured inside it. So

@@ -4,10 +4,10 @@
 //! column of texts has 32-bit offsets, one more than rows, and bytes. Every part starts at a multiple of
 //! [`ALIGN`] from the first byte.
 
-use super::captures::{Capture, Captures};
+use super::captures::Capture;
 use super::fault::Limits;
 use super::path::Path;
-use super::program::{BySlot, CompileError, Finder, Presence, ReadError, Slots};
+use super::program::{BySlot, CompileError, Finder, Found, Presence, ReadError, Slots};
 use super::text::push_utf8;
 use super::value::{Decoded, Kind, decode};
 
@@ -46,7 +46,7 @@ pub struct Columns {
 /// Memory of a read, kept for the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    captures: Captures,
+    found: Found,
     sorted: BySlot,
     parts: Vec<f64>,
     text: Vec<u8>,
@@ -55,7 +55,7 @@ pub struct Scratch {
 impl Scratch {
     /// Gives memory back that a large document needed.
     pub fn trim(&mut self) {
-        self.captures.trim();
+        self.found.trim();
         self.sorted.trim();
         self.text = Vec::new();
     }
@@ -106,8 +106,9 @@ impl Columns {
         trust: bool,
         scratch: &mut Scratch,
     ) -> Result<(usize, usize), ReadError> {
-        let Scratch { captures, sorted, parts, .. } = scratch;
-        self.finder.find(input, trust, captures).map_err(|error| ReadError::syntax(error, input))?;
+        let Scratch { found, sorted, parts, .. } = scratch;
+        self.finder.find(input, trust, found)?;
+        let captures = &found.captures;
         sorted.sort(self.finder.slots(), captures);
         let rows = sorted.of(ROWS).len();
         let mut end = 0_usize;
@@ -143,7 +144,7 @@ impl Columns {
     /// # Errors
     /// `JsonType`, `JsonMissing`; `JsonLimit` if `out` is too short, or texts have 2 GiB together.
     pub fn write(&self, input: &[u8], scratch: &mut Scratch, out: &mut [u8]) -> Result<(), ReadError> {
-        let Scratch { captures, sorted, parts, text } = scratch;
+        let Scratch { found, sorted, parts, text } = scratch;
         let rows = sorted.of(ROWS);
         for (index, column) in self.columns.iter().enumerate() {
             let part = &mut parts[index * PART_WIDTH..][..PART_WIDTH];
@@ -154,7 +155,7 @@ impl Columns {
                 let next = rows.get(row + 1).copied().unwrap_or(u32::MAX);
                 debug_assert!(cells.peek().is_none_or(|&cell| cell > mark || column.full.is_empty()));
                 let cell = cells.next_if(|&cell| cell < next);
-                writer.cell(part, row, cell.map(|cell| captures.entries()[cell as usize]))?;
+                writer.cell(part, row, cell.map(|cell| found.captures.entries()[cell as usize]))?;
             }
             part[3] = writer.filled as f64;
             part[4] = writer.nulls as f64;
@@ -217,7 +218,7 @@ impl Writer<'_> {
         let spec = &column.spec;
         let mut valid = false;
         if let Some(capture) = cell {
-            let raw = &self.input[capture.start as usize..capture.end as usize];
+            let raw = capture.of(self.input);
             let decoded = match spec.kind {
                 // Their text is kept as it is, and read when asked for.
                 Kind::Any | Kind::Json if raw != b"null" => Ok(Decoded::Raw),

@@ -4,11 +4,11 @@
 //! their order; those of array elements follow. JavaScript reads entries in the order of the fields, and so
 //! the packed text from its start to its end.
 
-use super::captures::{Capture, Captures};
+use super::captures::Capture;
 use super::fault::Limits;
 use super::pack::Packed;
 use super::path::Path;
-use super::program::{BySlot, CompileError, Finder, Presence, ReadError, Slots};
+use super::program::{BySlot, CompileError, Finder, Found, Presence, ReadError, Slots};
 use super::value::{Decoded, Kind, decode};
 
 /// Numbers of an entry.
@@ -71,7 +71,7 @@ pub struct Fields {
 /// Memory of a read, kept for the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    captures: Captures,
+    found: Found,
     latest: Vec<Option<Capture>>,
     sorted: BySlot,
     /// All texts of the last read.
@@ -81,7 +81,7 @@ pub struct Scratch {
 impl Scratch {
     /// Gives memory back that a large document needed. The text is gone.
     pub fn trim(&mut self) {
-        self.captures.trim();
+        self.found.trim();
         self.sorted.trim();
         self.text.trim();
     }
@@ -127,9 +127,10 @@ impl Fields {
         scratch: &mut Scratch,
         out: &mut [f64],
     ) -> Result<usize, ReadError> {
-        let Scratch { captures, latest, sorted, text } = scratch;
+        let Scratch { found, latest, sorted, text } = scratch;
         text.clear();
-        self.finder.find(input, trust, captures).map_err(|error| ReadError::syntax(error, input))?;
+        self.finder.find(input, trust, found)?;
+        let captures = &found.captures;
         if self.any_many {
             sorted.sort(self.fields.len(), captures);
         }
@@ -181,7 +182,7 @@ impl Writer<'_> {
     #[inline]
     fn value(&mut self, place: usize, spec: &FieldSpec, capture: Capture) -> Result<(), ReadError> {
         let input = self.input;
-        let raw = &input[capture.start as usize..capture.end as usize];
+        let raw = capture.of(input);
         let wrong = || ReadError::mismatch(&spec.path, spec.kind, input, capture);
         let (start, end) = (f64::from(capture.start), f64::from(capture.end));
         match decode(spec.kind, raw).map_err(|_| wrong())? {

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::captures::{Capture, Captures, MOST_IDLE};
+use super::extract::{Extractor, Mode};
 use super::fault::{Expected, JsonError, Limits};
 use super::path::{Path, PathError};
-use super::reference;
 use super::trie::{TooManyNodes, Trie};
-use super::validate::validate;
 use super::value::{Kind, excerpt};
+use super::walker::Scratch;
 use crate::error::Code;
 
 /// What holds for a value that is missing.
@@ -80,7 +80,7 @@ impl ReadError {
     /// The value at `capture` is not of this kind.
     #[cold]
     pub(super) fn mismatch(path: &str, kind: Kind, input: &[u8], capture: Capture) -> Self {
-        let raw = &input[capture.start as usize..capture.end as usize];
+        let raw = capture.of(input);
         let at = JsonError::at(input, capture.start as usize, Code::JsonType, Expected::Value);
         ReadError {
             code: Code::JsonType,
@@ -140,14 +140,14 @@ impl Slots {
     pub(super) fn finish(&self, limits: Limits) -> Result<Finder, CompileError> {
         let trie = Trie::new(self.paths.iter().map(|(path, slot)| (path, *slot)))
             .map_err(|error: TooManyNodes| CompileError::new("", error.to_string()))?;
-        Ok(Finder { trie, limits, slots: self.paths.len() })
+        Ok(Finder { extractor: Extractor::new(trie), limits, slots: self.paths.len() })
     }
 }
 
 /// The compiled paths of a program.
 #[derive(Debug)]
 pub struct Finder {
-    trie: Trie,
+    extractor: Extractor,
     limits: Limits,
     slots: usize,
 }
@@ -158,21 +158,34 @@ impl Finder {
         self.slots
     }
 
-    /// Finds all values that the paths lead to; what was in `captures` is forgotten. Without `trust` all of
+    /// Finds all values that the paths lead to; what was found before is forgotten. Without `trust` all of
     /// `input` is validated.
     ///
     /// # Errors
     /// `JsonSyntax` and `JsonLimit`. Of a trusted document only what is touched is looked at.
-    pub fn find(&self, input: &[u8], trust: bool, captures: &mut Captures) -> Result<(), JsonError> {
-        captures.clear();
-        if trust {
-            self.limits.check_len(input.len())?;
-        } else {
-            validate(input, &self.limits)?;
-        }
-        reference::extract(&self.trie, input, captures).map_err(|broken| {
-            JsonError::at(input, broken.0.min(input.len()), Code::JsonSyntax, Expected::Value)
-        })
+    #[inline]
+    pub fn find(&self, input: &[u8], trust: bool, found: &mut Found) -> Result<(), ReadError> {
+        found.captures.clear();
+        let mode = if trust { Mode::Trust } else { Mode::Validate };
+        self.extractor
+            .extract(input, &mut found.captures, &mut found.walk, &self.limits, mode)
+            .map_err(|error| ReadError::syntax(error, input))
+    }
+}
+
+/// What was found in a document, and the memory of the search, kept for the next.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The values, in document order.
+    pub captures: Captures,
+    walk: Scratch,
+}
+
+impl Found {
+    /// Gives memory back that a large document needed.
+    pub fn trim(&mut self) {
+        self.captures.trim();
+        self.walk = Scratch::default();
     }
 }
 

@@ -1,9 +1,9 @@
 //! `json.transform`: a document reshaped into another, its values spliced as they are written.
 
-use super::captures::{Capture, Captures};
+use super::captures::Capture;
 use super::fault::Limits;
 use super::path::{MAX_SEGMENTS, Path};
-use super::program::{BySlot, CompileError, Finder, Presence, ReadError, Slots};
+use super::program::{BySlot, CompileError, Finder, Found, Presence, ReadError, Slots};
 use super::sink::Sink;
 use super::value::{Decoded, Kind, decode};
 
@@ -69,7 +69,7 @@ pub struct Transform {
 /// Memory of a transform, kept for the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    captures: Captures,
+    found: Found,
     sorted: BySlot,
     /// For each slot, how many of its captures lie before the row at hand.
     passed: Vec<u32>,
@@ -78,7 +78,7 @@ pub struct Scratch {
 impl Scratch {
     /// Gives memory back that a large document needed.
     pub fn trim(&mut self) {
-        self.captures.trim();
+        self.found.trim();
         self.sorted.trim();
     }
 }
@@ -99,10 +99,8 @@ impl Transform {
     /// # Errors
     /// `JsonSyntax`, `JsonLimit`.
     pub fn find(&self, input: &[u8], trust: bool, scratch: &mut Scratch) -> Result<(), ReadError> {
-        self.finder
-            .find(input, trust, &mut scratch.captures)
-            .map_err(|error| ReadError::syntax(error, input))?;
-        scratch.sorted.sort(self.finder.slots(), &scratch.captures);
+        self.finder.find(input, trust, &mut scratch.found)?;
+        scratch.sorted.sort(self.finder.slots(), &scratch.found.captures);
         Ok(())
     }
 
@@ -118,11 +116,12 @@ impl Transform {
         scratch: &mut Scratch,
         sink: &mut Sink<'_>,
     ) -> Result<(), ReadError> {
-        let Scratch { captures, sorted, passed } = scratch;
+        let Scratch { found, sorted, passed } = scratch;
         passed.clear();
         passed.resize(self.finder.slots(), 0);
+        let captures = found.captures.entries();
         let end = captures.len() as u32;
-        let mut renderer = Renderer { input, captures: captures.entries(), sorted, passed, minify, sink };
+        let mut renderer = Renderer { input, captures, sorted, passed, minify, sink };
         if !renderer.shape(&self.shape, end)? {
             renderer.sink.put(b"null");
         }
@@ -295,7 +294,7 @@ impl<'a> Renderer<'a, '_> {
     #[inline]
     fn splice(&mut self, value: &Value, position: u32) -> Result<(), ReadError> {
         let capture = self.captures[position as usize];
-        let raw = &self.input[capture.start as usize..capture.end as usize];
+        let raw = capture.of(self.input);
         if !matches!(value.kind, Kind::Any | Kind::Bytes | Kind::Json) || value.presence == Presence::Required
         {
             let decoded = decode(value.kind, raw);
