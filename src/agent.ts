@@ -2,9 +2,10 @@ import type { Arena, OnReset } from './arena.js'
 import { BudgetCounter } from './budget-counter.js'
 import { byteSize, type ByteSize } from './byte-size.js'
 import type { Place } from './context.js'
-import { endRuns, type DisposeOptions } from './dispose.js'
+import { endRuns, runsOption, type DisposeOptions } from './dispose.js'
 import { PrimarenaError } from './errors.js'
 import type { Memory } from './memory.js'
+import type { NativeManager } from './native.js'
 import { OwnerNode } from './owner-node.js'
 import { Session } from './session.js'
 import { Standalone } from './standalone.js'
@@ -19,8 +20,10 @@ export interface AgentOptions {
 }
 
 export interface SessionOptions {
-  /** The most chunk bytes that the session's operations may hold together. */
+  /** The most bytes that the session's operations may hold together: chunks and ordinary memory. */
   budget?: ByteSize
+  /** Above this the event `budget:soft` is sent. */
+  softBudget?: ByteSize
 }
 
 export interface ArenaOptions {
@@ -38,6 +41,7 @@ export interface AgentStats {
   heldBytes: number
   peakBytes: number
   limitBytes: number
+  softBytes: number
 }
 
 /** Somebody who is charged: a tenant, a tool, a user. Made by `memory.agent(id)`. */
@@ -89,15 +93,18 @@ export class Agent implements Place, AsyncDisposable {
   session(id: string, options?: SessionOptions): Session {
     this.checkOpen('session')
     if (typeof id !== 'string' || id === '') throw new TypeError('session: expected a name')
-    const limitBytes = options?.budget === undefined ? Infinity : byteSize(options.budget, 'budget')
+    const limitBytes = options?.budget === undefined ? undefined : byteSize(options.budget, 'budget')
+    const softBytes =
+      options?.softBudget === undefined ? undefined : byteSize(options.softBudget, 'softBudget')
     let session = this.#sessions?.get(id)
     if (session === undefined) {
-      const budget = new BudgetCounter(`${this.id}/${id}`, limitBytes)
+      const budget = new BudgetCounter(`${this.id}/${id}`, Infinity)
+      budget.onSoft = this.memory.onSessionSoft
       session = new Session({ memory: this.memory, owner: this.owner, agent: this, id, budget })
       ;(this.#sessions ??= new Map()).set(id, session)
-    } else if (options?.budget !== undefined) {
-      session.budget!.limitBytes = limitBytes
     }
+    if (limitBytes !== undefined) session.budget!.limitBytes = limitBytes
+    if (softBytes !== undefined) session.budget!.softBytes = softBytes
     return session
   }
 
@@ -114,6 +121,7 @@ export class Agent implements Place, AsyncDisposable {
 
   /** New limits, also below what is held: then nothing more is given until enough came back. */
   setBudget(limits: { budget?: ByteSize; softBudget?: ByteSize }): void {
+    this.checkOpen('setBudget')
     if (limits.budget !== undefined) this.#limitBytes = byteSize(limits.budget, 'budget')
     if (limits.softBudget !== undefined) this.#softBytes = byteSize(limits.softBudget, 'softBudget')
     if (this.owner.isOpen) {
@@ -127,8 +135,7 @@ export class Agent implements Place, AsyncDisposable {
 
   /** What the agent holds now. */
   stats(): AgentStats {
-    const native = this.owner.isOpen ? this.memory.store.native.ownerStats(this.owner.number) : undefined
-    this.#peakBytes = Math.max(this.#peakBytes, native?.peakBytes ?? 0)
+    const native = this.#nativeStats()
     return {
       id: this.id,
       openRuns: this.#openRuns,
@@ -136,6 +143,7 @@ export class Agent implements Place, AsyncDisposable {
       heldBytes: native?.heldBytes ?? 0,
       peakBytes: this.#peakBytes,
       limitBytes: this.#limitBytes,
+      softBytes: this.#softBytes,
     }
   }
 
@@ -144,12 +152,13 @@ export class Agent implements Place, AsyncDisposable {
    * `DisposeOptions`). Resolves when nothing of it is left; its id can then be used again.
    */
   async dispose(options?: DisposeOptions): Promise<void> {
-    this.#disposed = true
+    const runs = runsOption(options)
+    this.end()
     const mine = (place: Place): boolean => place === this || place.owner === this.owner
-    await endRuns(this.memory, mine, () => this.#whenIdle(), options, this.id)
+    await endRuns(this.memory, mine, () => this.#whenIdle(), runs, this.id)
     this.memory.agentEnded(this)
     this.#sessions = undefined
-    this.owner.close(options?.runs === 'force')
+    this.owner.close(runs === 'force')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -159,8 +168,9 @@ export class Agent implements Place, AsyncDisposable {
   /** Leaves the native tree when nothing is held. @internal */
   leaveWhenIdle(): void {
     if (this.#openRuns > 0 || !this.owner.isOpen || this.owner.chargedBytes > 0) return
-    this.stats()
-    this.owner.close(false)
+    const native = this.#nativeStats()!
+    // Arenas and contexts that were opened by hand are no runs, and may be held for long.
+    if (native.openLeases === 0 && native.chargedBytes <= this.owner.spareBytes) this.owner.close(false)
   }
 
   /** @internal */
@@ -191,6 +201,19 @@ export class Agent implements Place, AsyncDisposable {
     if (this.#disposed)
       throw new PrimarenaError('ERR_CONTEXT_CLOSED', `${what}: agent ${this.id} is disposed`)
     this.memory.checkOpen(what)
+  }
+
+  /** No new run begins: it, or its memory, ends. @internal */
+  end(): void {
+    this.#disposed = true
+    for (const session of this.sessions()) session.end()
+  }
+
+  #nativeStats(): ReturnType<NativeManager['ownerStats']> | undefined {
+    if (!this.owner.isOpen || this.memory.disposed) return undefined
+    const native = this.memory.store.native.ownerStats(this.owner.number)
+    this.#peakBytes = Math.max(this.#peakBytes, native.peakBytes)
+    return native
   }
 
   #whenIdle(): Promise<void> {

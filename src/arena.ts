@@ -343,6 +343,8 @@ export class Arena extends BaseAllocator implements Disposable {
   #adopt(): void {
     const { granted } = this.#store
     const { buffer } = granted
+    // The store must not keep it: the chunk points at this arena, which could then never be collected.
+    granted.buffer = NOTHING
     buffer[arenaOf] = this
     this.#chunk = granted.chunk
     this.#buffer = buffer

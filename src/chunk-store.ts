@@ -39,6 +39,7 @@ export class ChunkStore {
   readonly #idle: (ArrayBuffer | undefined)[] = []
   /** For each chunk, the bytes from its start that may not be zero. */
   readonly #dirtyBytes: number[] = []
+  #ended = false
   #pendingFree: FinalizationRegistry<number> | undefined
 
   constructor(native: NativeManager) {
@@ -52,8 +53,9 @@ export class ChunkStore {
     if (answer === FAILED) answer = this.#openAgain(owner, bytes, hintBytes, mostBytes)
     if (answer >= 0) {
       const chunk = answer % CHUNK_NUMBERS
-      this.#give(chunk)
-      return (answer - chunk) / CHUNK_NUMBERS
+      const handle = (answer - chunk) / CHUNK_NUMBERS
+      this.#give(chunk, handle, true)
+      return handle
     }
     return this.#prepare(true)
   }
@@ -66,7 +68,7 @@ export class ChunkStore {
       chunk = raw.leaseGrant(this.id, handle, bytes, usedBytes, mostBytes)
       if (chunk === FAILED) throw takeLastError()
     }
-    if (chunk >= 0) this.#give(chunk)
+    if (chunk >= 0) this.#give(chunk, handle, false)
     else this.#prepare(false)
   }
 
@@ -80,11 +82,12 @@ export class ChunkStore {
 
   /** Takes a lease and its chunks out of the ledger: the bytes are left to V8. Gives their capacity. */
   lost(handle: number): number {
-    return Math.max(0, raw.leaseLost(this.id, handle))
+    return this.#ended ? 0 : Math.max(0, raw.leaseLost(this.id, handle))
   }
 
   /** Ends a lease; its chunks must have been put back. */
   close(handle: number, usedBytes: number): void {
+    if (this.#ended) return
     const pending = raw.leaseClose(this.id, handle, usedBytes)
     if (pending !== 0) this.#settle(pending)
   }
@@ -99,12 +102,23 @@ export class ChunkStore {
         // Somebody transferred it: the bytes are theirs, a fresh buffer takes its place at the next use.
       }
     }
+    if (this.#ended) return
     this.#idle[chunk] = moved
     if (touchedBytes > this.#dirtyBytes[chunk]!) this.#dirtyBytes[chunk] = touchedBytes
   }
 
+  /** Gives everything back. What still comes afterwards (a collection, the end of a hold) changes nothing. */
+  end(): void {
+    this.native.trim()
+    this.drain()
+    this.#ended = true
+    this.native.dispose()
+    this.#idle.length = 0
+  }
+
   /** Does what the native side decided meanwhile: lets go of chunks, passes events on. */
   drain(): void {
+    if (this.#ended) return
     const { freed, events } = this.native.drain()
     for (const chunk of freed) {
       const buffer = this.#idle[chunk]
@@ -122,7 +136,9 @@ export class ChunkStore {
     }
     const bytes = buffer.byteLength
     this.native.addPendingFree(bytes)
-    this.#pendingFree ??= new FinalizationRegistry((freedBytes) => this.native.pendingFreed(freedBytes))
+    this.#pendingFree ??= new FinalizationRegistry((freedBytes) => {
+      if (!this.#ended) this.native.pendingFreed(freedBytes)
+    })
     this.#pendingFree.register(buffer, bytes)
   }
 
@@ -152,12 +168,12 @@ export class ChunkStore {
     this.drain()
   }
 
-  #give(chunk: number): void {
+  #give(chunk: number, handle: number, opening: boolean): void {
     const { granted } = this
     let buffer = this.#idle[chunk]
     if (buffer === undefined) {
       // Its bytes were transferred away, or this runtime cannot detach: a fresh buffer stands in.
-      buffer = new ArrayBuffer(this.native.chunkCapacity(chunk))
+      buffer = this.#make(this.native.chunkCapacity(chunk), handle, chunk, opening)
       this.#dirtyBytes[chunk] = 0
     } else {
       this.#idle[chunk] = undefined
@@ -174,25 +190,29 @@ export class ChunkStore {
     const { granted } = this
     granted.chunk = chunk
     if (fresh) {
-      try {
-        granted.buffer = new ArrayBuffer(capacityBytes)
-      } catch (cause) {
-        raw.leaseFailed(this.id, handle, chunk)
-        if (opening) this.close(handle, 0)
-        this.drain()
-        throw new PrimarenaError('ERR_OUT_OF_MEMORY', `no memory for a chunk of ${capacityBytes} bytes`, {
-          cause,
-        })
-      }
+      granted.buffer = this.#make(capacityBytes, handle, chunk, opening)
       granted.dirtyBytes = this.#dirtyBytes[chunk] = 0
     } else {
-      this.#give(chunk)
+      this.#give(chunk, handle, opening)
       if (wipeBytes > 0) {
         new Uint8Array(granted.buffer, 0, Math.min(wipeBytes, granted.buffer.byteLength)).fill(0)
         granted.dirtyBytes = this.#dirtyBytes[chunk] = 0
       }
     }
     return handle
+  }
+
+  /** The bytes of a granted chunk; when the system has none, the grant is undone. */
+  #make(capacityBytes: number, handle: number, chunk: number, opening: boolean): ArrayBuffer {
+    try {
+      return new ArrayBuffer(capacityBytes)
+    } catch (cause) {
+      raw.leaseFailed(this.id, handle, chunk)
+      if (opening) this.close(handle, 0)
+      this.drain()
+      const message = `no memory for a chunk of ${capacityBytes} bytes`
+      throw new PrimarenaError('ERR_OUT_OF_MEMORY', message, { cause })
+    }
   }
 }
 

@@ -8,10 +8,11 @@ import { PrimarenaError } from './errors.js'
 import { HeapAllocator } from './heap-allocator.js'
 import { checkPromise, closedError, HoldGroup } from './holds.js'
 import { JsonOptimizer } from './json-optimizer.js'
-import type { Site } from './leaks.js'
+import { formatSite, type Site } from './leaks.js'
 import type { Lessee } from './lessee.js'
 import type { Memory } from './memory.js'
 import type { Entry, LifetimeRecord, Tracked } from './nursery.js'
+import type { Owner } from './owner.js'
 import type { OwnerNode } from './owner-node.js'
 import type { Primitive } from './primitive.js'
 import { copyOut, copyView } from './results.js'
@@ -123,7 +124,7 @@ export class PrimitiveContext implements Lessee, Tracked {
   /** The arena, or ordinary memory charged to the same budget where there is none: it always works. */
   get allocator(): Allocator {
     if (this.usesArena) return this.arena
-    return (this.#more().heap ??= new HeapAllocator(this.#place.owner, () => this.checkMayAllocate()))
+    return (this.#more().heap ??= new HeapAllocator(chargedTo(this.#place), () => this.checkMayAllocate()))
   }
 
   /** JSON in this operation: documents in its arena, pooled containers, the template cache. */
@@ -233,25 +234,17 @@ export class PrimitiveContext implements Lessee, Tracked {
     })
     if (parent) (parent.#more().children ??= new Set()).add(context)
     if (options !== undefined) context.#obey(options)
-    let body: unknown
     try {
-      body = memory.ambient
+      const body: unknown = memory.ambient
         ? runAmbient(context, () => primitive.execute(context, input))
         : primitive.execute(context, input)
+      const promise = body instanceof Promise ? body : Promise.resolve(body)
+      promise.then(
+        (value) => context.#settled(true, value),
+        (error: unknown) => context.#settled(false, error),
+      )
     } catch (error) {
       context.#settled(false, error)
-      return answer
-    }
-    if (body instanceof Promise) {
-      body.then(
-        (value) => context.#settled(true, value),
-        (error: unknown) => context.#settled(false, error),
-      )
-    } else {
-      Promise.resolve(body).then(
-        (value) => context.#settled(true, value),
-        (error: unknown) => context.#settled(false, error),
-      )
     }
     return answer
   }
@@ -273,12 +266,18 @@ export class PrimitiveContext implements Lessee, Tracked {
     if (this.#state === ENDED) return
     this.abort(reason)
     if (this.#rare.children) for (const child of this.#rare.children) child.force(reason)
-    const busy = this.#rare.holds !== undefined && this.#rare.holds.count > 0
-    this.#state = CLOSED
-    this.#closeJson()
-    if (busy) {
-      this.#rare.holds!.forget()
+    const { holds, draining } = this.#rare
+    this.#close()
+    if (holds !== undefined && holds.count > 0) {
+      holds.forget()
       this.#arena?.abandon()
+    }
+    if (draining !== undefined) {
+      for (const [arena, group] of draining) {
+        group.forget()
+        arena.abandon()
+      }
+      draining.clear()
     }
     this.#end()
   }
@@ -318,8 +317,15 @@ export class PrimitiveContext implements Lessee, Tracked {
       const arena = this.#arena
       this.#arena = undefined
       this.#more().holds = undefined
-      arena?.block()
-      holds.close(() => arena?.dispose())
+      if (arena !== undefined) {
+        arena.block()
+        const draining = (this.#more().draining ??= new Map())
+        draining.set(arena, holds)
+        holds.close(() => {
+          draining.delete(arena)
+          arena.dispose()
+        })
+      }
     } else {
       this.#arena?.reset()
     }
@@ -358,8 +364,8 @@ export class PrimitiveContext implements Lessee, Tracked {
 
   /** @internal */
   headroom(bytes: number): number {
-    const { budget } = this.#place
-    return budget === undefined ? Infinity : budget.headroom(bytes)
+    const { budget, memory } = this.#place
+    return budget === undefined ? Infinity : budget.headroom(bytes, memory.store)
   }
 
   /** @internal */
@@ -408,8 +414,9 @@ export class PrimitiveContext implements Lessee, Tracked {
       sessionId: place.sessionId,
       primitive: this.primitive,
       openedAt: this.startedAt,
-      site: this.#rare.site,
-      collected() {
+      site: formatSite(this.#rare.site),
+      collected(bytes) {
+        place.budget?.remove(bytes)
         if (isRun) place.contextClosed()
       },
     }
@@ -434,7 +441,7 @@ export class PrimitiveContext implements Lessee, Tracked {
   #holdFor(promise: PromiseLike<unknown>, what: string): void {
     if (this.#state >= CLOSED) throw closedError(what)
     const { memory } = this.#place
-    const holds = (this.#more().holds ??= new HoldGroup(this.label, memory))
+    const holds = (this.#more().holds ??= new HoldGroup(this, memory))
     holds.add(promise, what, memory.sampleSite(PrimitiveContext))
   }
 
@@ -460,7 +467,7 @@ export class PrimitiveContext implements Lessee, Tracked {
 
   /** The body has settled. */
   #settled(resolved: boolean, value: unknown): void {
-    if (this.#state === ENDED) return // It was forced; nothing is left to do.
+    if (this.#state >= CLOSED) return // It was forced; nothing is left to do.
     if (
       this.#rare.defers !== undefined ||
       (this.#rare.children !== undefined && this.#rare.children.size > 0)
@@ -489,7 +496,7 @@ export class PrimitiveContext implements Lessee, Tracked {
         errors.push(error)
       }
     }
-    if ((this.#state as number) === ENDED) return
+    if ((this.#state as number) >= CLOSED) return
     if (errors.length > 0) {
       if (!resolved) errors.unshift(value)
       this.#answer(false, new AggregateError(errors, `${this.primitive}: a deferred callback failed`))
@@ -520,7 +527,8 @@ export class PrimitiveContext implements Lessee, Tracked {
     this.#conclude()
   }
 
-  #conclude(): void {
+  /** The operation is over for its caller, its parent and whoever could abort it. */
+  #close(): void {
     this.#state = CLOSED
     if (this.#rare.closers !== undefined) {
       for (const close of this.#rare.closers) close()
@@ -533,6 +541,10 @@ export class PrimitiveContext implements Lessee, Tracked {
       parent.#rare.children!.delete(this)
       if (parent.#rare.children!.size === 0) parent.#rare.childrenDone?.()
     }
+  }
+
+  #conclude(): void {
+    this.#close()
     if (this.#rare.holds === undefined || this.#rare.holds.count === 0) {
       this.#end()
     } else {
@@ -584,6 +596,8 @@ class Rare {
   holds: HoldGroup | undefined = undefined
   children: Set<PrimitiveContext> | undefined = undefined
   childrenDone: (() => void) | undefined = undefined
+  /** Arenas of earlier operations that wait for their holds. */
+  draining: Map<Arena, HoldGroup> | undefined = undefined
   defers: (() => unknown)[] | undefined = undefined
   closers: (() => void)[] | undefined = undefined
   controller: AbortController | undefined = undefined
@@ -632,6 +646,23 @@ export class ManualContext extends PrimitiveContext implements Disposable {
 
   [Symbol.dispose](): void {
     this.dispose()
+  }
+}
+
+/** Ordinary memory counts for the session as well, which is no node of the native tree. */
+function chargedTo({ owner, budget, memory }: Place): Owner {
+  if (budget === undefined) return owner
+  return {
+    label: owner.label,
+    charge(bytes) {
+      budget.headroom(bytes, memory.store)
+      owner.charge(bytes)
+      budget.add(bytes)
+    },
+    uncharge(bytes) {
+      owner.uncharge(bytes)
+      budget.remove(bytes)
+    },
   }
 }
 

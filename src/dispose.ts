@@ -14,18 +14,23 @@ export interface DisposeOptions {
   runs?: 'wait' | 'abort' | 'force'
 }
 
+/** What `options` ask for. @throws TypeError @internal */
+export function runsOption(options: DisposeOptions | undefined): 'wait' | 'abort' | 'force' {
+  const runs = options?.runs ?? 'wait'
+  if (runs !== 'wait' && runs !== 'abort' && runs !== 'force') {
+    throw new TypeError(`runs: expected 'wait', 'abort' or 'force', got ${String(runs)}`)
+  }
+  return runs
+}
+
 /** Ends what is open at the places that `matches`; resolves when it is. @internal */
 export async function endRuns(
   memory: Memory,
   matches: (place: Place) => boolean,
   idle: () => Promise<void>,
-  options: DisposeOptions | undefined,
+  runs: 'wait' | 'abort' | 'force',
   label: string,
 ): Promise<void> {
-  const runs = options?.runs ?? 'wait'
-  if (runs !== 'wait' && runs !== 'abort' && runs !== 'force') {
-    throw new TypeError(`runs: expected 'wait', 'abort' or 'force', got ${String(runs)}`)
-  }
   if (runs !== 'wait') {
     const reason = new PrimarenaError('ERR_CONTEXT_CLOSED', `${label} is disposed`)
     for (const tracked of memory.nursery.open()) endOne(tracked, matches, runs === 'force', reason)

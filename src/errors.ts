@@ -47,6 +47,8 @@ export interface BudgetLevel {
   name: string
   heldBytes: number
   limitBytes: number
+  /** True for the level that refused. None did when the failure was made on purpose (`failAfter`). */
+  refused: boolean
 }
 
 const brand: unique symbol = Symbol.for('primarena.error') as never

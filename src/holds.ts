@@ -11,6 +11,14 @@ export interface Hold {
   group: HoldGroup
 }
 
+/** Who holds: a context. @internal */
+interface Who {
+  readonly label: string
+  readonly agentId: string | undefined
+  readonly sessionId: string | undefined
+  readonly primitive: string
+}
+
 /** Who hears of holds: the `Memory`. @internal */
 export interface HoldObserver {
   holdOpened(hold: Hold): void
@@ -24,24 +32,40 @@ export interface HoldObserver {
  * @internal
  */
 export class HoldGroup {
-  readonly label: string
+  readonly #who: Who
   readonly #observer: HoldObserver
-  #count = 0
+  readonly #open = new Set<Hold>()
   #drained: (() => void) | undefined
 
-  constructor(label: string, observer: HoldObserver) {
-    this.label = label
+  constructor(who: Who, observer: HoldObserver) {
+    this.#who = who
     this.#observer = observer
   }
 
+  get label(): string {
+    return this.#who.label
+  }
+
+  get agentId(): string | undefined {
+    return this.#who.agentId
+  }
+
+  get sessionId(): string | undefined {
+    return this.#who.sessionId
+  }
+
+  get primitive(): string {
+    return this.#who.primitive
+  }
+
   get count(): number {
-    return this.#count
+    return this.#open.size
   }
 
   /** Holds until `promise` settles. A rejection is an event, never an unhandled one. */
   add(promise: PromiseLike<unknown>, what: string, site: Site | undefined): void {
     const hold: Hold = { what, since: Date.now(), site, reported: false, group: this }
-    this.#count += 1
+    this.#open.add(hold)
     this.#observer.holdOpened(hold)
     promise.then(
       () => this.#over(hold),
@@ -54,19 +78,21 @@ export class HoldGroup {
 
   /** Calls `drained` when no hold is left: at once when there is none now. */
   close(drained: () => void): void {
-    if (this.#count === 0) drained()
+    if (this.#open.size === 0) drained()
     else this.#drained = drained
   }
 
-  /** Nobody waits for the holds any more; they still end by themselves. */
+  /** Nobody waits for the holds any more and they count no more; a rejection is still told. */
   forget(): void {
     this.#drained = undefined
+    for (const hold of this.#open) this.#observer.holdClosed(hold)
+    this.#open.clear()
   }
 
   #over(hold: Hold): void {
+    if (!this.#open.delete(hold)) return
     this.#observer.holdClosed(hold)
-    this.#count -= 1
-    if (this.#count > 0 || this.#drained === undefined) return
+    if (this.#open.size > 0 || this.#drained === undefined) return
     const drained = this.#drained
     this.#drained = undefined
     drained()

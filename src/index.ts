@@ -7,6 +7,7 @@ export { Arena, type OnReset, type ResetOptions } from './arena.js'
 export { ByteBuilder } from './builder.js'
 export type { ByteSize } from './byte-size.js'
 export type { NativeEvent } from './chunk-store.js'
+export { memory } from './default-memory.js'
 export { ManualContext, PrimitiveContext, type RunOptions } from './context.js'
 export type { DisposeOptions } from './dispose.js'
 export { HeapAllocator } from './heap-allocator.js'
@@ -20,6 +21,8 @@ export {
   type MemoryOptions,
   type MemoryStats,
 } from './memory.js'
+export { processStats, setProcessBudget, type ProcessBudget, type ProcessStats } from './process-budget.js'
+export type { MemorySnapshot, OwnerFigures, SiteFigures, SnapshotDiff } from './snapshot.js'
 export { Primitive, type Execute, type PrimitiveDefinition, type PrimitiveOptions } from './primitive.js'
 export { Session } from './session.js'
 export { json } from './json/index.js'

@@ -1,4 +1,5 @@
 import diagnostics from 'node:diagnostics_channel'
+import { fileURLToPath } from 'node:url'
 import type { LifetimeRecord } from './nursery.js'
 
 /**
@@ -14,7 +15,7 @@ export const LEAK_LEVELS: readonly LeakDetection[] = ['off', 'sampled', 'full', 
 
 /** Something that was opened and not closed. Openings at the same site are one report with a count. */
 export interface LeakReport {
-  /** `arena`, `context`, `run`, `pool`, … */
+  /** `arena`, `context`, `run`, `pool`, …; `others` for what found no room in the table any more. */
   what: string
   agentId: string | undefined
   sessionId: string | undefined
@@ -31,8 +32,10 @@ export interface LeakReport {
   site: string | undefined
 }
 
-/** Different leaks that are kept; more are counted, not kept. */
+/** Different leaks that are kept; more are counted together. */
 const MOST_REPORTS = 1000
+const OTHERS = '\0others'
+const NOBODY = { agentId: undefined, sessionId: undefined, primitive: undefined }
 
 const SAMPLE_EVERY = 128
 
@@ -47,9 +50,20 @@ export interface Site {
   stack?: string
 }
 
-/** The frames of a site as text. */
+/** Frames in these folders are the library's own: a site begins with whoever called it. */
+const OWN_FOLDERS = ['../dist/', '../src/'].map((folder) => new URL(folder, import.meta.url))
+const OWN_PREFIXES = OWN_FOLDERS.flatMap((folder) => [folder.href, fileURLToPath(folder)])
+
+/**
+ * The frames of a site as text, from the first one outside of the library.
+ *
+ * A stack that is not formatted yet keeps the `this` of its frames alive; formatting lets go of them.
+ */
 export function formatSite(site: Site | undefined): string | undefined {
-  return site?.stack?.replace(/^.*\n/, '')
+  const frames = site?.stack?.split('\n').slice(1)
+  if (frames === undefined) return undefined
+  const first = frames.findIndex((frame) => !OWN_PREFIXES.some((prefix) => frame.includes(prefix)))
+  return frames.slice(Math.max(first, 0)).join('\n')
 }
 
 const channel = diagnostics.channel('primarena:leak')
@@ -88,14 +102,20 @@ export class LeakTracker {
     found: LeakReport['found'],
   ): void {
     this.total += 1
-    const { what, agentId, sessionId, primitive } = record
-    const site = formatSite(record.site)
-    const key = site ?? [what, agentId, primitive].join('\0')
+    const { what, agentId, sessionId, primitive, site } = record
+    let key = site ?? [what, agentId, sessionId, primitive].join('\0')
     let report = this.#reports.get(key)
+    if (report === undefined && this.#reports.size >= MOST_REPORTS) {
+      key = OTHERS
+      report = this.#reports.get(key)
+    }
     const isNew = report === undefined
     if (report === undefined) {
-      report = { what, agentId, sessionId, primitive, found, bytes: 0, count: 0, ageMs: 0, site }
-      if (this.#reports.size < MOST_REPORTS) this.#reports.set(key, report)
+      report =
+        key === OTHERS
+          ? { ...NOBODY, what: 'others', found, bytes: 0, count: 0, ageMs: 0, site: undefined }
+          : { what, agentId, sessionId, primitive, found, bytes: 0, count: 0, ageMs: 0, site }
+      this.#reports.set(key, report)
     }
     report.bytes += bytes
     report.count += 1

@@ -1,11 +1,13 @@
 import { EventEmitter } from 'node:events'
 import { Agent, finite, type AgentOptions, type ArenaOptions } from './agent.js'
 import type { Arena, OnReset } from './arena.js'
+import type { BudgetCounter } from './budget-counter.js'
 import { byteSize, type ByteSize } from './byte-size.js'
 import { ChunkStore, type NativeEvent } from './chunk-store.js'
 import { ManualContext, type Place, type PrimitiveContext, type RunOptions } from './context.js'
 import { endOne } from './dispose.js'
 import { PrimarenaError } from './errors.js'
+import { forgetMemory, registerMemory } from './exit-report.js'
 import { checkDeep } from './escapes.js'
 import { HoldGroup, type Hold, type HoldObserver } from './holds.js'
 import {
@@ -22,7 +24,9 @@ import { Nursery, type Tracked } from './nursery.js'
 import { OwnerNode } from './owner-node.js'
 import { Primitive, type Execute, type PrimitiveDefinition, type PrimitiveOptions } from './primitive.js'
 import { Session } from './session.js'
+import { diffSnapshots, takeSnapshot, type MemorySnapshot, type SnapshotDiff } from './snapshot.js'
 import { Standalone } from './standalone.js'
+import { printTree } from './tree.js'
 
 export interface MemoryOptions {
   /** For reports. */
@@ -107,6 +111,18 @@ export interface DisposeReport {
   leaks: LeakReport[]
 }
 
+/** The native figures of a `Memory` that is disposed. */
+const ENDED = {
+  leasedBytes: 0,
+  heldBytes: 0,
+  idleBytes: 0,
+  quarantinedBytes: 0,
+  pendingFreeBytes: 0,
+  peakBytes: 0,
+  grants: 0,
+  reuses: 0,
+}
+
 const TICK_MS = 50
 const TICKS_A_SWEEP = 20
 
@@ -175,18 +191,19 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     this.#onBudgetExceeded = options.onBudgetExceeded
     this.store = new ChunkStore(native)
     this.store.onEvents = (events) => {
-      for (const event of events) this.emit('budget:soft', event)
+      for (const event of events) this.#tell('budget:soft', event)
     }
     this.store.onRefused = (error) => this.#refused(error)
     this.owner = new OwnerNode(this.store, 'none')
-    this.leakTracker = new LeakTracker(level, (report) => this.emit('leak', report))
+    this.leakTracker = new LeakTracker(level, (report) => this.#tell('leak', report))
     this.nursery = new Nursery((entry) => {
       let bytes = 0
       for (const handle of entry.leases) bytes += this.store.lost(handle)
       this.leases -= entry.leases.size
-      entry.record.collected()
+      entry.record.collected(bytes)
       this.leakTracker.report(entry.record, bytes, 'collected')
     })
+    registerMemory(this)
   }
 
   /** The level of leak detection. */
@@ -247,6 +264,8 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   /** A context without a body, for code with a loop of its own. Dispose it. */
   context(options?: { agent?: Agent; session?: Session; arena?: boolean; onReset?: OnReset }): ManualContext {
     this.checkOpen('context')
+    options?.session?.checkOpen('context')
+    options?.agent?.checkOpen('context')
     return new ManualContext(options?.session ?? options?.agent ?? this, {
       onReset: options?.onReset ?? this.onReset,
       arena: options?.arena !== false,
@@ -255,7 +274,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
 
   /** What is held now. */
   stats(): MemoryStats {
-    const native = this.store.native.stats()
+    const native = this.#disposed ? ENDED : this.store.native.stats()
     return {
       name: this.name,
       openArenas: this.leases,
@@ -278,6 +297,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
 
   /** New limits, also below what is held: then nothing more is given until enough came back. */
   setBudget(limits: { budget?: ByteSize; softBudget?: ByteSize }): void {
+    this.checkOpen('setBudget')
     if (limits.budget !== undefined) this.#limitBytes = byteSize(limits.budget, 'budget')
     if (limits.softBudget !== undefined) this.#softBytes = byteSize(limits.softBudget, 'softBudget')
     this.store.native.setLimits(finite(this.#softBytes), finite(this.#limitBytes))
@@ -292,6 +312,24 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     // What is in quarantine may go a little later: the housekeeping sees to it.
     this.#trimmedTick = this.#ticks
     if (this.#ticker === undefined) this.#startTicking()
+  }
+
+  /**
+   * What is held and open at this moment, by owner and by site. Walks everything that is open; sites are
+   * known for what was sampled (all at `leakDetection: 'full'`).
+   */
+  snapshot(): MemorySnapshot {
+    return takeSnapshot(this)
+  }
+
+  /** What grew and what shrank from snapshot `a` to snapshot `b`, the largest growth first. */
+  diff(a: MemorySnapshot, b: MemorySnapshot): SnapshotDiff {
+    return diffSnapshots(a, b)
+  }
+
+  /** The budget tree from the process down to sessions, with figures, as text. */
+  tree(): string {
+    return printTree(this)
   }
 
   /** Leaks found so far, most frequent first. */
@@ -314,16 +352,18 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     report.openArenas = this.leases
     report.openRuns = this.#openRunsOfAll()
     report.openHolds = this.#holds.size
-    this.reportOpen(() => true, `${this.name} is disposed`)
+    // First of all, so that nothing new begins while the rest is ended.
     this.#disposed = true
+    this.#none?.end()
+    for (const agent of this.#agents.values()) agent.end()
+    this.reportOpen(() => true, `${this.name} is disposed`)
     report.leaks = this.leaks()
     if (this.#ticker) clearInterval(this.#ticker)
     this.#ticker = undefined
     for (const agent of this.#agents.values()) agent.owner.close(true)
     this.#agents.clear()
-    this.store.native.trim()
-    this.store.drain()
-    this.store.native.dispose()
+    this.store.end()
+    forgetMemory(this)
     return report
   }
 
@@ -336,6 +376,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   /** Reports what is open at places that `matches` as leaked, and ends it. @internal */
   reportOpen(matches: (place: Place) => boolean, why: string): void {
     const reason = new PrimarenaError('ERR_CONTEXT_CLOSED', why)
+    this.nursery.sweep()
     for (const tracked of this.nursery.open() as (Tracked & { place: Place })[]) {
       if (!matches(tracked.place)) continue
       this.leakTracker.report(tracked.record(), tracked.heldBytes, 'disposed')
@@ -402,6 +443,27 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     if (this.#agents.get(agent.id) === agent) this.#agents.delete(agent.id)
   }
 
+  /** True after `dispose`. */
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
+  /** @internal */
+  get softBytes(): number {
+    return this.#softBytes
+  }
+
+  /** @internal */
+  holds(): Iterable<Hold> {
+    return this.#holds
+  }
+
+  /** A session went over its soft limit. @internal */
+  readonly onSessionSoft = (counter: BudgetCounter): void => {
+    const { label: node, heldBytes, softBytes: limitBytes } = counter
+    this.#tell('budget:soft', { node, heldBytes, limitBytes })
+  }
+
   /** @internal */
   checkOpen(what: string): void {
     if (this.#disposed) throw this.#disposedError(what)
@@ -419,12 +481,12 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
 
   /** @internal */
   holdRejected(hold: Hold, error: unknown): void {
-    this.emit('hold:rejected', { label: hold.group.label, error })
+    this.#tell('hold:rejected', { label: hold.group.label, error })
   }
 
   /** A body that still runs after its abort is watched like a hold. @internal */
   bodyAborted(context: PrimitiveContext, site: Site | undefined): void {
-    const group = new HoldGroup(context.label, this)
+    const group = new HoldGroup(context, this)
     let done!: () => void
     group.add(new Promise<void>((resolve) => (done = resolve)), 'body', site)
     this.#aborted.set(context, { done })
@@ -438,7 +500,21 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
 
   /** @internal */
   lateError(label: string, error: unknown): void {
-    this.emit('late-error', { label, error })
+    this.#tell('late-error', { label, error })
+  }
+
+  /**
+   * Sends an event. A listener that throws must not stop what is being ended or given back meanwhile: its
+   * error surfaces afterwards, as an uncaught one.
+   */
+  #tell<E extends keyof MemoryEvents>(event: E, ...args: MemoryEvents[E]): void {
+    try {
+      ;(this as EventEmitter).emit(event, ...args)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
   }
 
   #openRunsOfAll(): number {
@@ -450,7 +526,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   #refused(error: Error): boolean {
     if (!PrimarenaError.is(error) || error.code !== 'ERR_BUDGET_EXCEEDED') return false
     const again = this.#onBudgetExceeded?.(error) === true
-    if (!again) this.emit('budget:exceeded', error)
+    if (!again) this.#tell('budget:exceeded', error)
     return again
   }
 
@@ -479,7 +555,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
       const ageMs = now - hold.since
       if (hold.reported || ageMs < this.#holdTimeoutMs) continue
       hold.reported = true
-      this.emit('hold:timeout', {
+      this.#tell('hold:timeout', {
         label: hold.group.label,
         what: hold.what,
         ageMs,
@@ -494,7 +570,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
 }
 
 function leakLevel(asked: LeakDetection | undefined): LeakDetection {
-  const level = asked ?? process.env['PRIMARENA_LEAK_DETECTION'] ?? 'sampled'
+  const level = asked ?? (process.env['PRIMARENA_LEAK_DETECTION'] || 'sampled')
   if (!(LEAK_LEVELS as readonly string[]).includes(level)) {
     throw new TypeError(`leakDetection: expected one of ${LEAK_LEVELS.join(', ')}, got ${level}`)
   }

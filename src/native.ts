@@ -67,6 +67,11 @@ export function takeLastError(): Error {
   return new PrimarenaError(code, last.message, { ...last, chain })
 }
 
+/** True for a refusal that `failAfter` made. */
+export function wasInjected(error: unknown): boolean {
+  return PrimarenaError.is(error) && error.chain?.every((level) => !level.refused) === true
+}
+
 /** Runs a call of a native class; what it throws becomes a `PrimarenaError` or a `TypeError`. */
 export function callNative<T>(call: () => T): T {
   try {

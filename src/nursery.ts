@@ -1,5 +1,3 @@
-import type { Site } from './leaks.js'
-
 /**
  * How what is open stays countable, findable and collectable at once (D7).
  *
@@ -31,9 +29,10 @@ export interface LifetimeRecord {
   sessionId: string | undefined
   primitive: string | undefined
   openedAt: number
-  site: Site | undefined
-  /** Puts the counters of its owners right when it was collected while open. */
-  collected(): void
+  /** Formatted: a raw stack would keep the opener's `this`, and with it the tracked thing, alive. */
+  site: string | undefined
+  /** Puts the counters of its owners right when it was collected while open, with so many bytes. */
+  collected(bytes: number): void
 }
 
 /** A promoted one. @internal */
@@ -48,6 +47,7 @@ export interface Entry {
 export class Nursery {
   readonly #old = new Map<number, Entry>()
   readonly #registry: FinalizationRegistry<number>
+  readonly #onLost: (entry: Entry) => void
   #first: Tracked | undefined
   #last: Tracked | undefined
   #tick = 0
@@ -57,6 +57,7 @@ export class Nursery {
   /** `onLost` hears of everything that was collected without having been closed. */
   constructor(onLost: (entry: Entry) => void) {
     const old = this.#old
+    this.#onLost = onLost
     this.#registry = new FinalizationRegistry((id) => {
       const entry = old.get(id)
       if (!entry) return
@@ -114,6 +115,15 @@ export class Nursery {
     }
     this.#old.set(id, tracked.entry)
     this.#registry.register(tracked, id, tracked)
+  }
+
+  /** Tells of what was collected before the registry gets to it: its callbacks come some time later. */
+  sweep(): void {
+    for (const [id, entry] of this.#old) {
+      if (entry.ref.deref() !== undefined) continue
+      this.#old.delete(id)
+      this.#onLost(entry)
+    }
   }
 
   /** Everything that is open and still there, in order of opening. */

@@ -1,4 +1,4 @@
-import { FAILED, raw, takeLastError } from './native.js'
+import { FAILED, raw, takeLastError, wasInjected } from './native.js'
 import type { ChunkStore } from './chunk-store.js'
 import type { Owner } from './owner.js'
 
@@ -47,6 +47,11 @@ export class OwnerNode implements Owner {
     return this.#chargedBytes
   }
 
+  /** Charged natively and not in use. */
+  get spareBytes(): number {
+    return this.#spareBytes
+  }
+
   charge(bytes: number): void {
     if (bytes > this.#spareBytes) this.#lease(bytes - this.#spareBytes)
     this.#spareBytes -= bytes
@@ -86,10 +91,11 @@ export class OwnerNode implements Owner {
       if (answer > 0) this.#store.drain()
       return
     }
-    takeLastError()
-    // Close to the limit a whole quantum may not fit where the bytes themselves do.
-    if (raw.ownerCharge(this.#store.id, this.number, bytes) === FAILED) {
-      const error = takeLastError()
+    let error = takeLastError()
+    // Close to the limit a whole quantum may not fit where the bytes themselves do. Not after a failure on
+    // purpose, which is to be seen.
+    if (wasInjected(error) || raw.ownerCharge(this.#store.id, this.number, bytes) === FAILED) {
+      if (!wasInjected(error)) error = takeLastError()
       this.#store.drain()
       if (this.#store.onRefused?.(error) !== true) throw error
       if (raw.ownerCharge(this.#store.id, this.number, bytes) === FAILED) throw takeLastError()

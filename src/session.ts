@@ -1,7 +1,7 @@
 import type { Agent } from './agent.js'
 import type { BudgetCounter } from './budget-counter.js'
 import { PrimitiveContext, type Place, type RunOptions } from './context.js'
-import { endRuns, type DisposeOptions } from './dispose.js'
+import { endRuns, runsOption, type DisposeOptions } from './dispose.js'
 import { PrimarenaError } from './errors.js'
 import type { Memory } from './memory.js'
 import type { OwnerNode } from './owner-node.js'
@@ -64,11 +64,7 @@ export class Session implements Place, AsyncDisposable {
     input: Input,
     options?: RunOptions,
   ): Promise<Awaited<Output>> {
-    if (this.#disposed) {
-      return Promise.reject(
-        new PrimarenaError('ERR_CONTEXT_CLOSED', `run: session ${this.label} is disposed`),
-      )
-    }
+    if (this.#disposed) return Promise.reject(this.#disposedError('run'))
     if (!(primitive instanceof Primitive)) {
       return Promise.reject(new TypeError('run: expected a primitive made by memory.primitive'))
     }
@@ -80,14 +76,16 @@ export class Session implements Place, AsyncDisposable {
    * `DisposeOptions`). Resolves when nothing of it is left. A second call waits for the same.
    */
   async dispose(options?: DisposeOptions): Promise<void> {
+    const runs = runsOption(options)
     this.#disposed = true
     await endRuns(
       this.memory,
       (place) => place === this,
       () => this.#whenIdle(),
-      options,
+      runs,
       this.label,
     )
+    this.memory.reportOpen((place) => place === this, `session ${this.label} is disposed`)
     if (this.sessionId !== undefined) this.#agent?.forget(this)
   }
 
@@ -114,6 +112,21 @@ export class Session implements Place, AsyncDisposable {
       this.#idle = undefined
     }
     this.#agent?.contextClosed()
+  }
+
+  /** No new run begins: its agent or its memory ends. @internal */
+  end(): void {
+    this.#disposed = true
+  }
+
+  /** @internal */
+  checkOpen(what: string): void {
+    if (this.#disposed) throw this.#disposedError(what)
+    this.memory.checkOpen(what)
+  }
+
+  #disposedError(what: string): PrimarenaError {
+    return new PrimarenaError('ERR_CONTEXT_CLOSED', `${what}: session ${this.label} is disposed`)
   }
 
   #whenIdle(): Promise<void> {

@@ -1,5 +1,5 @@
 import { Arena, type OnReset } from './arena.js'
-import type { Site } from './leaks.js'
+import { formatSite, type Site } from './leaks.js'
 import type { Lessee } from './lessee.js'
 import type { Entry, LifetimeRecord, Tracked } from './nursery.js'
 import type { Place } from './context.js'
@@ -46,7 +46,7 @@ export class Standalone implements Lessee, Tracked {
   checkMayAllocate(): void {}
 
   headroom(bytes: number): number {
-    return this.#place.budget?.headroom(bytes) ?? Infinity
+    return this.#place.budget?.headroom(bytes, this.#place.memory.store) ?? Infinity
   }
 
   leaseOpened(_arena: Arena, handle: number, capacityBytes: number): void {
@@ -86,8 +86,10 @@ export class Standalone implements Lessee, Tracked {
       sessionId: place.sessionId,
       primitive: undefined,
       openedAt: this.#openedAt,
-      site: this.#site,
-      collected() {},
+      site: formatSite(this.#site),
+      collected(bytes) {
+        place.budget?.remove(bytes)
+      },
     }
   }
 
