@@ -16,6 +16,7 @@ mod lease;
 mod manager;
 mod program;
 mod raw;
+mod template;
 
 use napi::bindgen_prelude::{JsValue, Object};
 use napi_derive::napi;
@@ -28,5 +29,6 @@ pub fn raw_functions(env: &napi::Env) -> napi::Result<Object<'_>> {
     // One `register` call for each file with raw functions.
     lease::register(&exports)?;
     program::register(&exports)?;
+    template::register(&exports)?;
     Ok(object)
 }
