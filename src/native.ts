@@ -2,13 +2,13 @@
 import * as addon from '../index.js'
 import { PrimarenaError, type BudgetLevel, type ErrorCode } from './errors.js'
 
-export { NativeManager, NativeProgram, NativeTemplate, NativeTemplateCache } from '../index.js'
+export { NativeManager, NativeProgram, NativeRecordPool } from '../index.js'
 
 /** What a raw call answers when it failed; `takeLastError()` says why. */
 export const FAILED = -2
 
 /** The raw functions (see `crates/node/src/raw.rs`), one interface for each file that registers some. */
-export interface Raw extends RawLeases, RawJson, RawTemplates {}
+export interface Raw extends RawLeases, RawJson, RawRecords {}
 
 /** `crates/node/src/lease.rs`. −1 says that `leaseDetails` has more to tell. */
 export interface RawLeases {
@@ -54,18 +54,31 @@ export interface RawJson {
   jsonValidate(input: Uint8Array, maxDepth: number, maxBytes: number): number
 }
 
-/** `crates/node/src/template.rs`. Below −15: −(size needed + 16). */
-export interface RawTemplates {
-  templateRender(
-    program: number,
+/** `crates/node/src/record_pool.rs`. `slabs` are the views of all slabs, empty where one was trimmed. */
+export interface RawRecords {
+  recordMisalignment(view: Uint8Array, align: number): number
+  recordRelease(pool: number, slabs: Uint8Array[], slots: Uint32Array): number
+  recordClear(pool: number, slabs: Uint8Array[]): number
+  recordCheck(pool: number, slabs: Uint8Array[]): number
+  recordSort(pool: number, field: number, descending: number): number
+  recordFilter(pool: number, program: Uint8Array): number
+  recordTopK(pool: number, field: number, count: number, smallest: number): number
+  recordAggregate(pool: number, field: number): number
+  recordRead(pool: number, path: Uint8Array): number
+  recordWrite(pool: number, lines: number, given: number, slots: Uint32Array): number
+  recordEstimate(job: number, slabs: Uint8Array[]): number
+  recordStep(
+    job: number,
+    slabs: Uint8Array[],
+    sliceMs: number,
+    words: Uint32Array,
     bytes: Uint8Array,
-    offset: number,
-    limit: number,
-    strings: string,
-    numbers: Float64Array,
+    from: number,
+    to: number,
   ): number
-  templateEscape(bytes: Uint8Array, limit: number, ranges: Uint32Array, count: number, end: number): number
-  templateFetch(bytes: Uint8Array, offset: number, limit: number): number
+  recordSlots(job: number, slots: Uint32Array): number
+  recordFigures(job: number, floats: Float64Array, integers: BigInt64Array): number
+  recordEnd(job: number, slabs: Uint8Array[], giveUp: number): void
 }
 
 export const raw = addon.rawFunctions() as Raw

@@ -78,7 +78,7 @@ fn kernels(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut top = TopK::new(&layout, 1, 100, false).unwrap();
             top.step(&slabs, pace).unwrap();
-            top.result().len()
+            top.take().len()
         });
     });
     group.bench_function("write JSON", |bencher| {

@@ -145,7 +145,7 @@ fn a_row_that_does_not_fit_undoes_all() {
     let layout = layout(4);
     for (from, to, code, said) in [
         ("\"id\":1", "\"id\":-1", Code::RecordValue, "row 5, field \"id\": expected a whole number"),
-        ("\"id\":1", "\"id\":18446744073709551616", Code::RecordValue, "2^64"),
+        ("\"id\":1", "\"id\":18446744073709551616", Code::RecordValue, "0 to 18446744073709551615, got"),
         ("\"id\":1", "\"di\":1", Code::JsonMissing, "field \"id\""),
         ("0.5", "\"0.5\"", Code::JsonType, "got a string"),
         ("0.5", "null", Code::JsonType, "got null"),

@@ -126,11 +126,7 @@ impl Pool {
                     for count in [0, 1, 5, expected.len(), expected.len() + 3] {
                         let mut top = TopK::new(&layout, field, count, !descending).unwrap();
                         while !top.step(slabs, &mut pace(steps)).unwrap() {}
-                        assert_eq!(
-                            top.result(),
-                            &expected[..count.min(expected.len())],
-                            "top {count} {field}"
-                        );
+                        assert_eq!(top.take(), &expected[..count.min(expected.len())], "top {count} {field}");
                     }
                 }
             }

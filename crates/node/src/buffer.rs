@@ -21,7 +21,10 @@ struct View {
 
 impl Call {
     fn view(&self, index: usize) -> Result<View, Failure> {
-        let value = self.value(index)?;
+        self.view_of(self.value(index)?, index)
+    }
+
+    fn view_of(&self, value: sys::napi_value, index: usize) -> Result<View, Failure> {
         let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut::<c_void>());
         // SAFETY: `env` and `value` belong to this call; a null out-pointer means that it is not wanted.
         let status = unsafe {
@@ -79,6 +82,44 @@ impl Call {
         Ok(unsafe { slice::from_raw_parts_mut(view.data.add(start), end - start) })
     }
 
+    /// The bytes of every typed array in the array at `index`, to write to; none where one is detached.
+    /// They are checked against each other: the same bytes twice are refused. Take no other writable slice
+    /// in this call but by [`Call::window`], with these as `readers`.
+    pub fn windows(&self, index: usize) -> Result<Vec<&mut [u8]>, Failure> {
+        let array = self.value(index)?;
+        let mut count = 0;
+        // SAFETY: `env` and `array` belong to this call.
+        let status = unsafe { sys::napi_get_array_length(self.env(), array, &mut count) };
+        self.check(status, index, "an array of typed arrays")?;
+        // All elements first: reading one could run a getter, which could detach a view read before.
+        let mut values = Vec::with_capacity(count as usize);
+        for element in 0..count {
+            let mut value = ptr::null_mut();
+            // SAFETY: as above.
+            let status = unsafe { sys::napi_get_element(self.env(), array, element, &mut value) };
+            self.check(status, index, "an array of typed arrays")?;
+            values.push(value);
+        }
+        let views = values.into_iter().map(|value| self.view_of(value, index));
+        let views = views.collect::<Result<Vec<_>, _>>()?;
+        let mut ranges: Vec<_> = views.iter().filter(|view| view.bytes > 0).collect();
+        ranges.sort_unstable_by_key(|view| view.data as usize);
+        if ranges.windows(2).any(|pair| pair[0].data as usize + pair[0].bytes > pair[1].data as usize) {
+            return Err(Failure::argument(format!("argument {}: views overlap", index + 1)));
+        }
+        // SAFETY: V8 keeps the bytes of each view while the array holds it, that is, for this call; JavaScript
+        // does not run before it ends; the views are disjoint (checked above).
+        Ok(views
+            .into_iter()
+            .map(|view| unsafe { slice::from_raw_parts_mut(view.data, view.bytes) })
+            .collect())
+    }
+
+    /// Where the bytes of the typed array at `index` begin, modulo `align`.
+    pub fn misalignment(&self, index: usize, align: usize) -> Result<usize, Failure> {
+        Ok(self.view(index)?.data as usize % align.max(1))
+    }
+
     /// All elements of the typed array at `index` as `T`, to write to; the kind must be `T`'s.
     #[allow(clippy::mut_from_ref)] // As for `window`.
     pub fn elements_mut<T: Element>(&self, index: usize, readers: &[&[u8]]) -> Result<&mut [T], Failure> {
@@ -125,12 +166,6 @@ element! {
     u32, uint32_array, "a Uint32Array";
     f64, float64_array, "a Float64Array";
     i64, bigint64_array, "a BigInt64Array";
-}
-
-/// The bytes under `elements`: to check a window against them.
-pub fn as_bytes<T: Element>(elements: &[T]) -> &[u8] {
-    // SAFETY: the elements have no padding (see `Element`), live as long as the result, and are only read.
-    unsafe { slice::from_raw_parts(elements.as_ptr().cast(), size_of_val(elements)) }
 }
 
 fn element_size(kind: sys::napi_typedarray_type) -> usize {

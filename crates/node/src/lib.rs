@@ -6,6 +6,7 @@
 //! - [`env`]: per-thread registries of what JavaScript refers to by number.
 //! - [`manager`], [`lease`]: chunks, leases, owners and budgets.
 //! - [`program`]: compiled JSON programs and what runs them.
+//! - [`record_pool`]: the layout of record pools and the bulk calls over their slabs.
 #![allow(missing_docs)] // Nothing here is public in Rust; the docs of the surface are in `src/`.
 #![cfg_attr(test, allow(dead_code))] // Under test nothing is exported, so nothing is used from here on.
 
@@ -16,7 +17,7 @@ mod lease;
 mod manager;
 mod program;
 mod raw;
-mod template;
+mod record_pool;
 
 use napi::bindgen_prelude::{JsValue, Object};
 use napi_derive::napi;
@@ -29,6 +30,6 @@ pub fn raw_functions(env: &napi::Env) -> napi::Result<Object<'_>> {
     // One `register` call for each file with raw functions.
     lease::register(&exports)?;
     program::register(&exports)?;
-    template::register(&exports)?;
+    record_pool::register(&exports)?;
     Ok(object)
 }

@@ -27,7 +27,6 @@ pub mod slab;
 pub mod slabs;
 pub mod sort;
 pub mod text;
-mod time;
 pub mod top_k;
 mod value;
 pub mod write;

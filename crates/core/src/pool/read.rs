@@ -8,7 +8,7 @@ use crate::error::Code;
 use crate::json::captures::{Captures, TOMBSTONE};
 use crate::json::path::Path;
 use crate::json::trie::Trie;
-use crate::json::{self, Limits, reference};
+use crate::json::{Extractor, Limits, Mode, Scratch};
 
 use super::value::{self, Misfit, Parsed};
 use super::{Layout, Pace, PoolError, Slabs};
@@ -21,7 +21,7 @@ const ROW: u32 = 0;
 /// Rows being read.
 #[derive(Debug)]
 pub struct Read {
-    trie: Trie,
+    extractor: Extractor,
     /// The path to the rows, for messages.
     path: Box<str>,
     captures: Captures,
@@ -63,7 +63,7 @@ impl Read {
         let trie = Trie::new(paths.iter().map(|(path, slot)| (path, *slot)))
             .map_err(|error| wrong(error.to_string()))?;
         Ok(Read {
-            trie,
+            extractor: Extractor::new(trie),
             path: path.into(),
             captures: Captures::new(),
             found: false,
@@ -111,7 +111,7 @@ impl Read {
         pace: &mut Pace,
     ) -> Result<Progress, PoolError> {
         if !self.found {
-            find(&self.trie, document, &mut self.captures)?;
+            find(&self.extractor, document, &mut self.captures)?;
             self.found = true;
             self.remaining = self.captures.iter().filter(|capture| capture.slot == ROW).count();
             self.slots.reserve(self.remaining);
@@ -186,17 +186,13 @@ impl Read {
 }
 
 /// Validates the document and finds the rows and their members.
-fn find(trie: &Trie, document: &[u8], captures: &mut Captures) -> Result<(), PoolError> {
-    json::validate(document, &Limits::default()).map_err(|error| PoolError::Json {
+fn find(extractor: &Extractor, document: &[u8], captures: &mut Captures) -> Result<(), PoolError> {
+    let outcome =
+        extractor.extract(document, captures, &mut Scratch::default(), &Limits::default(), Mode::Validate);
+    outcome.map_err(|error| PoolError::Json {
         code: error.code,
         message: error.to_string(),
         offset: Some(error.offset),
-        path: None,
-    })?;
-    reference::extract(trie, document, captures).map_err(|broken| PoolError::Json {
-        code: Code::JsonSyntax,
-        message: format!("the document changed while it was read, at offset {}", broken.0),
-        offset: Some(broken.0),
         path: None,
     })
 }

@@ -119,7 +119,7 @@ impl TopK {
     }
 
     /// The slots, best first; equal values by ascending slot.
-    pub fn result(self) -> Vec<u32> {
-        self.heap.into_sorted_vec().into_iter().map(|entry| entry.slot).collect()
+    pub fn take(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.heap).into_sorted_vec().into_iter().map(|entry| entry.slot).collect()
     }
 }

@@ -2,10 +2,14 @@
 //! changed them since, the answer is a misfit or another value, never more.
 
 use crate::error::Code;
+use crate::json::number::{parse_f64, parse_integer};
 use crate::json::text::push_utf8;
+use crate::json::time::parse_rfc3339;
 
-use super::key::Scalar;
 use super::schema::{Kind, Number};
+
+/// The furthest that a JavaScript `Date` goes from 1970.
+const MAX_MILLISECONDS: f64 = 8.64e15;
 
 /// Why a value does not fit its field.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,12 +47,12 @@ pub fn parse<'a>(kind: Kind, json: &'a [u8], scratch: &'a mut Vec<u8>) -> Result
             let milliseconds = match json.first() {
                 Some(b'"') => {
                     let text = decode(json, scratch);
-                    let at = super::time::parse(text);
+                    let at = parse_rfc3339(text);
                     at.ok_or_else(|| out_of_range("a date and time as of RFC 3339", json))?
                 }
                 _ => integral(json, "a timestamp: milliseconds, or RFC 3339 text")?,
             };
-            if milliseconds.abs() > super::time::MAX_MILLISECONDS {
+            if milliseconds.abs() > MAX_MILLISECONDS {
                 return Err(out_of_range("a timestamp within 8.64e15 milliseconds of 1970", json));
             }
             Ok(Parsed::Fixed(milliseconds.to_le_bytes(), 8))
@@ -108,35 +112,35 @@ pub fn parse<'a>(kind: Kind, json: &'a [u8], scratch: &'a mut Vec<u8>) -> Result
 }
 
 fn store(number: Number, json: &[u8], bytes: &mut [u8; 8]) -> Result<(), Misfit> {
-    match number {
-        Number::F64 => *bytes = float(json, "a number")?.to_le_bytes(),
-        Number::F32 => {
-            let value = float(json, "a number")? as f32;
-            bytes[..4].copy_from_slice(&value.to_le_bytes());
-        }
-        Number::U64 => *bytes = wide::<u64>(json, "a whole number, 0 to 2^64 - 1")?.to_le_bytes(),
-        Number::I64 => *bytes = wide::<i64>(json, "a whole number, -2^63 to 2^63 - 1")?.to_le_bytes(),
-        Number::U8 => *bytes = narrow(json, 0, 0xff)?,
-        Number::U16 => *bytes = narrow(json, 0, 0xffff)?,
-        Number::U32 => *bytes = narrow(json, 0, 0xffff_ffff)?,
-        Number::I8 => *bytes = narrow(json, -0x80, 0x7f)?,
-        Number::I16 => *bytes = narrow(json, -0x8000, 0x7fff)?,
-        Number::I32 => *bytes = narrow(json, -0x8000_0000, 0x7fff_ffff)?,
-    }
+    let whole = |least: i64, most: u64| integer(json, least.into(), most.into());
+    *bytes = match number {
+        Number::F64 => float(json, "a number")?.to_le_bytes(),
+        Number::F32 => u64::from((float(json, "a number")? as f32).to_bits()).to_le_bytes(),
+        Number::U64 => whole(0, u64::MAX)?,
+        Number::I64 => whole(i64::MIN, i64::MAX as u64)?,
+        Number::U8 => whole(0, 0xff)?,
+        Number::U16 => whole(0, 0xffff)?,
+        Number::U32 => whole(0, 0xffff_ffff)?,
+        Number::I8 => whole(-0x80, 0x7f)?,
+        Number::I16 => whole(-0x8000, 0x7fff)?,
+        Number::I32 => whole(-0x8000_0000, 0x7fff_ffff)?,
+    };
     Ok(())
 }
 
-/// A whole number within bounds; the low bytes are right for every narrower width.
-fn narrow(json: &[u8], least: i64, most: i64) -> Result<[u8; 8], Misfit> {
+/// A whole number within bounds; its low bytes are right for every narrower width.
+#[inline]
+fn integer(json: &[u8], least: i128, most: i128) -> Result<[u8; 8], Misfit> {
     let value = match digits(json) {
-        Some(value) => value,
-        None => integral(json, "a whole number")? as i64,
+        Some(value) => i128::from(value),
+        None if !starts_number(json) => return Err(wrong_kind("a whole number", json)),
+        // Written with a fraction or an exponent, or beyond 18 digits.
+        None => parse_integer(json).unwrap_or(i128::MAX),
     };
     if (least..=most).contains(&value) {
-        Ok(value.to_le_bytes())
-    } else {
-        Err(out_of_range(&format!("a whole number, {least} to {most}"), json))
+        return Ok((value as i64).to_le_bytes());
     }
+    Err(out_of_range(&format!("a whole number, {least} to {most}"), json))
 }
 
 /// Plain digits, up to eighteen of them: what nearly all integers in JSON are.
@@ -159,20 +163,8 @@ fn digits(json: &[u8]) -> Option<i64> {
     Some(if negative { -value } else { value })
 }
 
-fn wide<T: Scalar + std::str::FromStr + TryFrom<i64>>(json: &[u8], expected: &str) -> Result<T, Misfit> {
-    if let Some(value) = digits(json) {
-        return T::try_from(value).map_err(|_| out_of_range(expected, json));
-    }
-    let text = std::str::from_utf8(json).unwrap_or("");
-    if let Ok(value) = text.parse() {
-        return Ok(value);
-    }
-    // 1e3 and 1.0 are whole numbers too, as long as a double tells them exactly.
-    let value = integral(json, expected)?;
-    if value.abs() > 9_007_199_254_740_991.0 {
-        return Err(out_of_range(expected, json));
-    }
-    T::try_from(value as i64).map_err(|_| out_of_range(expected, json))
+fn starts_number(json: &[u8]) -> bool {
+    json.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-')
 }
 
 fn integral(json: &[u8], expected: &str) -> Result<f64, Misfit> {
@@ -183,18 +175,8 @@ fn integral(json: &[u8], expected: &str) -> Result<f64, Misfit> {
 /// The double nearest to the number: what `JSON.parse` gives, infinite beyond the largest one.
 #[inline]
 fn float(json: &[u8], expected: &str) -> Result<f64, Misfit> {
-    // Up to fifteen digits without fraction or exponent are exact.
-    if let Some(value) = digits(json)
-        && value.unsigned_abs() < 1 << 53
-        && (value != 0 || json[0] != b'-')
-    {
-        return Ok(value as f64);
-    }
-    // The library also takes `inf`, `nan` and `+1`: none of them starts or goes on like this.
-    let plain = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
-    let first = json.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-');
-    let text = if first && json.iter().all(plain) { std::str::from_utf8(json).ok() } else { None };
-    text.and_then(|text| text.parse().ok()).ok_or_else(|| wrong_kind(expected, json))
+    let value = if starts_number(json) { parse_f64(json) } else { None };
+    value.ok_or_else(|| wrong_kind(expected, json))
 }
 
 /// The text of a string value, quotes included in `json`.

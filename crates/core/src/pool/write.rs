@@ -99,6 +99,42 @@ impl Write {
         Write { lines, members, fixed, most, source, state: State::Start }
     }
 
+    /// About how many bytes the document will take: up to 256 records are written for it, and thrown away.
+    pub fn estimate(&self, slabs: &Slabs) -> usize {
+        const SAMPLES: usize = 256;
+        let mut scratch = Vec::new();
+        let (mut count, mut bytes) = (0, 0);
+        let mut sample = |slot: u32| {
+            let Some((slab, index)) = slabs.locate(slot).filter(|(slab, index)| slab.is_live(*index)) else {
+                return;
+            };
+            let most = self.bytes_of(slab, index);
+            if scratch.len() < most {
+                scratch.resize(most, 0);
+            }
+            let mut out = Out::new(&mut scratch);
+            self.record(slab, index, &mut out);
+            count += 1;
+            bytes += out.len() + 1;
+        };
+        let total = match &self.source {
+            Source::These { slots, .. } => {
+                slots.iter().step_by(slots.len().div_ceil(SAMPLES).max(1)).for_each(|&slot| sample(slot));
+                slots.len()
+            }
+            Source::All { .. } => {
+                let used: usize = slabs.iter().map(|slab| slab.fresh() as usize).sum();
+                let step = used.div_ceil(SAMPLES).max(1);
+                for slab in slabs.iter() {
+                    (0..slab.fresh()).step_by(step).for_each(|index| sample(slab.slot(index)));
+                }
+                slabs.live()
+            }
+        };
+        // A sixteenth more, and the brackets: a document that is longer after all is moved once.
+        (bytes * total).checked_div(count).map_or(0, |bytes| bytes + bytes / 16) + 64
+    }
+
     /// Writes to `window` until done, full, or the pace says to stop.
     ///
     /// Fails with [`PoolError::Stale`] at a given slot that holds no record.

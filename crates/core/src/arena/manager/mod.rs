@@ -284,7 +284,6 @@ impl Manager {
         }
     }
 
-    #[inline]
     fn note_crossing_above(&mut self) {
         for node in [&self.node, &self.root] {
             if node.has_crossing() {

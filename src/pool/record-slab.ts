@@ -1,0 +1,152 @@
+import { Buffer } from 'node:buffer'
+import { release } from '../detach.js'
+import { raw } from '../native.js'
+import { ARRAYS, type Field, type NumberKind } from './record-schema.js'
+
+/** Header words of a slab (`crates/core/src/pool/slab.rs` has their rules). */
+export const FREE = 0
+export const FRESH = 1
+export const LIMIT = 2
+export const RETIRED = 3
+/** The generation at which a slot is retired instead of being free again. */
+export const LAST_GENERATION = 0x7fff_fffe
+
+/** Where the column of a field lies. */
+export interface Column {
+  readonly field: Field
+  readonly offset: number
+  readonly stride: number
+  readonly lengths: number
+  readonly lengthBytes: number
+}
+
+/** The layout of the slabs of a pool, as the native side calculated it. */
+export interface SlabLayout {
+  readonly capacity: number
+  readonly shift: number
+  readonly slabBytes: number
+  readonly align: number
+  /** Index of the first generation in the slab's 32-bit words. */
+  readonly generations: number
+  /** Index of the free stack in the slab's 32-bit words. */
+  readonly freeStack: number
+  readonly columns: readonly Column[]
+}
+
+/** Reads what `NativeRecordPool.layout()` gives. */
+export function layoutOf(words: readonly number[], fields: readonly Field[]): SlabLayout {
+  const [capacity, slabBytes, align, generations, freeStack] = words as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+  const columns = fields.map((field, index) => {
+    const [offset, stride, lengths, lengthBytes] = words.slice(5 + 4 * index) as [
+      number,
+      number,
+      number,
+      number,
+    ]
+    return { field, offset, stride, lengths, lengthBytes }
+  })
+  return {
+    capacity,
+    shift: 31 - Math.clz32(capacity),
+    slabBytes,
+    align,
+    generations: generations / 4,
+    freeStack: freeStack / 4,
+    columns,
+  }
+}
+
+const NOTHING = new ArrayBuffer(0)
+
+/**
+ * One slab: a view for each element type that its pool needs, over the same bytes. All slabs share one hidden
+ * class. After `free` all views have length 0, so every generation that is read is `undefined`: no handle matches.
+ */
+export class Slab {
+  readonly pool: object
+  readonly number: number
+  readonly buffer: ArrayBuffer
+  /** Whether acquire can find it: it is the current slab, or waits in the list of slabs with room. */
+  listed = true
+  readonly u8: Uint8Array
+  readonly u16: Uint16Array
+  readonly u32: Uint32Array
+  readonly u64: BigUint64Array
+  readonly i8: Int8Array
+  readonly i16: Int16Array
+  readonly i32: Int32Array
+  readonly i64: BigInt64Array
+  readonly f32: Float32Array
+  readonly f64: Float64Array
+  readonly text: Buffer
+
+  constructor(pool: object, number: number, buffer: ArrayBuffer, layout: SlabLayout | undefined) {
+    this.pool = pool
+    this.number = number
+    this.buffer = buffer
+    const bytes = layout?.slabBytes ?? 0
+    const start = layout && layout.align > 8 ? aligned(buffer, layout.align) : 0
+    const needed = (number: NumberKind): boolean => {
+      if (layout === undefined) return false
+      return layout.columns.some(
+        (column) => column.field.number === number || column.lengthBytes === ARRAYS[number].BYTES_PER_ELEMENT,
+      )
+    }
+    const view = <N extends NumberKind>(number: N, always = false): InstanceType<(typeof ARRAYS)[N]> => {
+      const Constructor = ARRAYS[number]
+      const used = layout !== undefined && (always || needed(number))
+      const made = used
+        ? new Constructor(buffer, start, bytes / Constructor.BYTES_PER_ELEMENT)
+        : new Constructor(NOTHING)
+      return made as InstanceType<(typeof ARRAYS)[N]>
+    }
+    this.u8 = view('u8', true)
+    this.u16 = view('u16')
+    this.u32 = view('u32', true)
+    this.u64 = view('u64')
+    this.i8 = view('i8')
+    this.i16 = view('i16')
+    this.i32 = view('i32')
+    this.i64 = view('i64')
+    this.f32 = view('f32')
+    this.f64 = view('f64')
+    this.text = Buffer.from(this.u8.buffer as ArrayBuffer, this.u8.byteOffset, this.u8.length)
+  }
+
+  /** Records that it holds. */
+  get live(): number {
+    const { u32 } = this
+    return u32.length === 0 ? 0 : u32[FRESH]! - u32[FREE]! - u32[RETIRED]!
+  }
+
+  /** Whether acquire would find a slot. */
+  get hasRoom(): boolean {
+    const { u32 } = this
+    return u32.length > 0 && (u32[FREE]! > 0 || u32[FRESH]! < u32[LIMIT]!)
+  }
+
+  /** Whether somebody transferred the buffer away. */
+  get isDetached(): boolean {
+    return this.u32.length === 0
+  }
+
+  /** Detaches it: its records are stale from now on. */
+  free(): void {
+    if (this.buffer.byteLength > 0) release(this.buffer)
+  }
+}
+
+/** Stands where no slab is: it has no room, and no handle matches its generations. */
+export const NO_SLAB = new Slab({}, -1, NOTHING, undefined)
+
+/** The first byte of `buffer` that lies on a multiple of `align`. */
+function aligned(buffer: ArrayBuffer, align: number): number {
+  const behind = raw.recordMisalignment(new Uint8Array(buffer), align)
+  return (align - behind) % align
+}
