@@ -1,6 +1,7 @@
 //! The tree of budgets against a naive model, under threads, and with requests failing on purpose.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 
 use primarena_core::budget::{Limits, Node, UNLIMITED, fault};
 
@@ -309,6 +310,40 @@ fn threads_never_get_more_than_the_limit_and_everything_comes_back() {
     assert_eq!((shared.held(), shared.stats().reservation), (0, 0));
     assert_eq!(root.held(), 0);
     assert!(root.stats().peak <= LIMIT);
+}
+
+#[test]
+fn nothing_spare_stays_behind_when_the_last_two_release_at_once() {
+    let root = Node::root("process", hard(20 * KIB));
+    let shared = Node::child(&root, "shared", Limits::NONE);
+    // Every round ends with nobody inside a call: whoever comes last looks.
+    let inside = std::sync::atomic::AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        let round = |seed: u64| {
+            let (root, shared, inside) = (&root, &shared, &inside);
+            move || {
+                let mut rng = Rng::new(seed);
+                for _ in 0..200_000 {
+                    inside.fetch_add(1, SeqCst);
+                    let bytes = rng.size(18 * KIB);
+                    if shared.reserve(bytes).is_ok() {
+                        shared.release(bytes);
+                    }
+                    // The other one may come in between the two looks, but then it is inside at the third.
+                    if inside.fetch_sub(1, SeqCst) == 1 {
+                        let (held, spare) = (root.held(), shared.stats().reservation);
+                        assert!(
+                            inside.load(SeqCst) > 0 || (held, spare) == (0, 0) || root.held() == 0,
+                            "{held} {spare}"
+                        );
+                    }
+                }
+            }
+        };
+        scope.spawn(round(1));
+        scope.spawn(round(2));
+    });
+    assert_eq!((root.held(), shared.stats().reservation), (0, 0));
 }
 
 #[test]
