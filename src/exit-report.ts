@@ -3,46 +3,25 @@ import { formatBytes } from './byte-size.js'
 import type { LeakReport } from './leaks.js'
 import type { Memory } from './memory.js'
 import { openThings, whose, type OpenThing } from './open-things.js'
+import { liveMemories } from './registry.js'
 
-/**
- * The report on stderr when a process or worker ends and something is still open.
- *
- * Memories are found through `WeakRef`s: to be in this list must not keep one alive.
- */
-const memories = new Map<object, WeakRef<Memory>>()
-const keys = new WeakMap<Memory, object>()
-const collected = new FinalizationRegistry<object>((key) => memories.delete(key))
 let listening = false
 
 /** Rows that one report shows at most. */
 const MOST_ROWS = 20
 const MOST_FRAMES = 6
 
-/** @internal */
-export function registerMemory(memory: Memory): void {
-  if (memory.leakDetection === 'off') return
-  if (!listening) {
-    listening = true
-    process.on('exit', () => {
-      for (const ref of memories.values()) print(ref.deref())
-    })
-  }
-  const key = {}
-  keys.set(memory, key)
-  memories.set(key, new WeakRef(memory))
-  collected.register(memory, key, key)
+/** From now on, what is open when this process or worker ends is reported on stderr. @internal */
+export function reportAtExit(): void {
+  if (listening) return
+  listening = true
+  process.on('exit', () => {
+    for (const memory of liveMemories()) if (memory.leakDetection !== 'off') print(memory)
+  })
 }
 
-/** @internal */
-export function forgetMemory(memory: Memory): void {
-  const key = keys.get(memory)
-  if (key === undefined) return
-  memories.delete(key)
-  collected.unregister(key)
-}
-
-function print(memory: Memory | undefined): void {
-  const text = memory === undefined ? undefined : exitReport(memory)
+function print(memory: Memory): void {
+  const text = exitReport(memory)
   if (text === undefined) return
   try {
     writeSync(2, text)
@@ -62,13 +41,7 @@ export function exitReport(memory: Memory): string | undefined {
     const bytes = open.reduce((sum, thing) => sum + thing.bytes, 0)
     const records = openRecords > 0 ? `; ${openRecords} records of pools are not released` : ''
     lines.push(`primarena: ${memory.name} ended with ${open.length} open (${formatBytes(bytes)})${records}`)
-    const rows = grouped(open)
-    for (const row of rows.slice(0, MOST_ROWS)) {
-      const times = row.count > 1 ? `${row.count} × ` : ''
-      lines.push(`  ${times}${row.what} of ${row.owner}, ${formatBytes(row.bytes)}, ${age(row.ageMs)}`)
-      lines.push(...frames(row.site, memory))
-    }
-    if (rows.length > MOST_ROWS) lines.push(`  … and ${rows.length - MOST_ROWS} more kinds`)
+    lines.push(...describeRows(rowsOf(open), memory))
   }
   if (leaks.length > 0) {
     lines.push(`primarena: ${memory.name} found ${memory.leakTracker.total} leaks while it ran`)
@@ -87,6 +60,18 @@ export function describeLeak(leak: LeakReport, memory: Pick<Memory, 'leakDetecti
   ]
 }
 
+/** The lines of what is open. @internal */
+export function describeRows(rows: readonly Row[], memory: Pick<Memory, 'leakDetection'>): string[] {
+  const lines: string[] = []
+  for (const row of rows.slice(0, MOST_ROWS)) {
+    const times = row.count > 1 ? `${row.count} × ` : ''
+    lines.push(`  ${times}${row.what} of ${row.owner}, ${formatBytes(row.bytes)}, ${age(row.ageMs)}`)
+    lines.push(...frames(row.site, memory))
+  }
+  if (rows.length > MOST_ROWS) lines.push(`  … and ${rows.length - MOST_ROWS} more kinds`)
+  return lines
+}
+
 interface Row {
   what: string
   owner: string
@@ -96,7 +81,8 @@ interface Row {
   ageMs: number
 }
 
-function grouped(open: readonly OpenThing[]): Row[] {
+/** What is open by kind and site, the most bytes first. @internal */
+export function rowsOf(open: readonly OpenThing[]): Row[] {
   const now = Date.now()
   const rows = new Map<string, Row>()
   for (const thing of open) {

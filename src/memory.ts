@@ -7,7 +7,7 @@ import { ChunkStore, type NativeEvent } from './chunk-store.js'
 import { ManualContext, type Place, type PrimitiveContext, type RunOptions } from './context.js'
 import { endOne } from './dispose.js'
 import { PrimarenaError } from './errors.js'
-import { forgetMemory, registerMemory } from './exit-report.js'
+import { reportAtExit } from './exit-report.js'
 import { checkDeep } from './escapes.js'
 import { HoldGroup, type Hold, type HoldObserver } from './holds.js'
 import {
@@ -23,6 +23,7 @@ import { callNative, NativeManager } from './native.js'
 import { Nursery, type Tracked } from './nursery.js'
 import { OwnerNode } from './owner-node.js'
 import { Primitive, type Execute, type PrimitiveDefinition, type PrimitiveOptions } from './primitive.js'
+import { forgetMemory, registerMemory } from './registry.js'
 import { Session } from './session.js'
 import { diffSnapshots, takeSnapshot, type MemorySnapshot, type SnapshotDiff } from './snapshot.js'
 import { Standalone } from './standalone.js'
@@ -204,6 +205,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
       this.leakTracker.report(entry.record, bytes, 'collected')
     })
     registerMemory(this)
+    if (level !== 'off') reportAtExit()
   }
 
   /** The level of leak detection. */

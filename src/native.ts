@@ -2,13 +2,13 @@
 import * as addon from '../index.js'
 import { PrimarenaError, type BudgetLevel, type ErrorCode } from './errors.js'
 
-export { NativeManager, NativeProgram, NativeRecordPool } from '../index.js'
+export { NativeManager, NativeProgram, NativeRecordPool, NativeTemplate, NativeTemplateCache } from '../index.js'
 
 /** What a raw call answers when it failed; `takeLastError()` says why. */
 export const FAILED = -2
 
 /** The raw functions (see `crates/node/src/raw.rs`), one interface for each file that registers some. */
-export interface Raw extends RawLeases, RawJson, RawRecords {}
+export interface Raw extends RawLeases, RawJson, RawTemplates, RawRecords {}
 
 /** `crates/node/src/lease.rs`. −1 says that `leaseDetails` has more to tell. */
 export interface RawLeases {
@@ -52,6 +52,20 @@ export interface RawJson {
     parts: Float64Array,
   ): number
   jsonValidate(input: Uint8Array, maxDepth: number, maxBytes: number): number
+}
+
+/** `crates/node/src/template.rs`. Below −15: −(size needed + 16). */
+export interface RawTemplates {
+  templateRender(
+    program: number,
+    bytes: Uint8Array,
+    offset: number,
+    limit: number,
+    strings: string,
+    numbers: Float64Array,
+  ): number
+  templateEscape(bytes: Uint8Array, limit: number, ranges: Uint32Array, count: number, end: number): number
+  templateFetch(bytes: Uint8Array, offset: number, limit: number): number
 }
 
 /** `crates/node/src/record_pool.rs`. `slabs` are the views of all slabs, empty where one was trimmed. */

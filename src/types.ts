@@ -120,16 +120,29 @@ function make(kind: Kind, argument: unknown, options: unknown): Type {
   }
 }
 
+/** Every type made here: what tells a hole of a template from a constant of the same shape. */
+const made = new WeakSet<object>()
+
+function keep<T extends object>(type: T): Readonly<T> {
+  made.add(type)
+  return Object.freeze(type)
+}
+
+/** True for what `t` made. @internal */
+export function isType(value: unknown): value is Type {
+  return typeof value === 'object' && value !== null && made.has(value)
+}
+
 const of =
   (kind: Kind) =>
   (argument?: unknown, options?: unknown): Type =>
-    Object.freeze(make(kind, argument, options))
+    keep(make(kind, argument, options))
 
 /** A value that may be left out. */
 function optional<K extends Kind, Value, S extends string>(
   type: Type<K, Value, S>,
 ): Type<K, Value, S, 'optional', never> {
-  return Object.freeze({ ...type, optional: true, required: false }) as Type<K, Value, S, 'optional', never>
+  return keep({ ...type, optional: true, required: false }) as Type<K, Value, S, 'optional', never>
 }
 
 /** Rows: `source` leads to them, `members` says what each of them holds. */
@@ -142,7 +155,7 @@ function each<S extends string, const Members extends object>(
   if (typeof members !== 'object' || members === null || Array.isArray(members)) {
     throw new TypeError('t.each: expected an object of members')
   }
-  return Object.freeze({ kind: 'each', source, members }) as never
+  return keep({ kind: 'each', source, members }) as never
 }
 
 /** The types. Each is made by a call: `t.u32('$.size')`, `t.string(24)`, `t.f32(384)`. */

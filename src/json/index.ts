@@ -2,6 +2,7 @@ import { ColumnsProgram, type ColumnSpecs } from './columns.js'
 import { FieldsProgram, type FieldSpecs } from './fields.js'
 import { JsonLiteral } from './literal.js'
 import type { ProgramOptions } from './paths.js'
+import { template } from './template.js'
 import { TransformProgram, type Shape } from './transform.js'
 import { check, validate } from './validate.js'
 
@@ -51,6 +52,7 @@ export const json = Object.freeze({
     return new JsonLiteral(value)
   },
 
+  template,
   validate,
   check,
 })

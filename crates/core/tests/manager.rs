@@ -98,6 +98,29 @@ fn the_chunks_of_a_closed_owner_are_nobodys() {
 }
 
 #[test]
+fn an_owner_that_gets_the_place_of_a_closed_one_does_not_get_its_chunks() {
+    let World { mut manager, .. } = world(Options::default());
+    let first = manager.open_owner("first", Limits::NONE, false).unwrap();
+    let (lease, grant) = open(&mut manager, first, 100, 0);
+    manager.close(lease, 77, &0).unwrap();
+    manager.close_owner(first, false, &0).unwrap();
+    // Numbers wait before they are used again: after enough owners one has the same index.
+    for _ in 0..200 {
+        let other = manager.open_owner("other", Limits::NONE, false).unwrap();
+        let (lease, fresh) = open(&mut manager, other, 100, 0);
+        assert_ne!(fresh.chunk, grant.chunk);
+        manager.forget_chunk(lease, fresh.chunk).unwrap();
+        manager.close(lease, 0, &0).unwrap();
+        manager.close_owner(other, false, &0).unwrap();
+    }
+    let same_index = std::iter::repeat_with(|| manager.open_owner("last", Limits::NONE, false).unwrap())
+        .find(|owner| owner % (1 << 20) == first % (1 << 20))
+        .unwrap();
+    assert_ne!(same_index, first);
+    assert_eq!(open(&mut manager, same_index, 100, 100).1.wipe_bytes, 77);
+}
+
+#[test]
 fn an_owner_with_something_open_is_closed_by_force_only() {
     let World { root, mut manager } = world(Options::default());
     let a = manager.open_owner("a", Limits::NONE, false).unwrap();

@@ -168,6 +168,12 @@ element! {
     i64, bigint64_array, "a BigInt64Array";
 }
 
+/// The bytes under `elements`: to check a window against them.
+pub fn as_bytes<T: Element>(elements: &[T]) -> &[u8] {
+    // SAFETY: the elements have no padding (see `Element`), live as long as the result, and are only read.
+    unsafe { slice::from_raw_parts(elements.as_ptr().cast(), size_of_val(elements)) }
+}
+
 fn element_size(kind: sys::napi_typedarray_type) -> usize {
     match kind {
         sys::TypedarrayType::int16_array | sys::TypedarrayType::uint16_array => 2,

@@ -18,6 +18,7 @@ mod manager;
 mod program;
 mod raw;
 mod record_pool;
+mod template;
 
 use napi::bindgen_prelude::{JsValue, Object};
 use napi_derive::napi;
@@ -31,5 +32,6 @@ pub fn raw_functions(env: &napi::Env) -> napi::Result<Object<'_>> {
     lease::register(&exports)?;
     program::register(&exports)?;
     record_pool::register(&exports)?;
+    template::register(&exports)?;
     Ok(object)
 }

@@ -99,6 +99,39 @@ impl Call {
         }
     }
 
+    /// The string at `index` as UTF-16, at the start of `units`; gives its length in units. At least
+    /// `padding` units (above 0) of anything follow it.
+    pub fn utf16_text(&self, index: usize, padding: usize, units: &mut Vec<u16>) -> Result<usize, Failure> {
+        let value = self.value(index)?;
+        if units.len() <= padding {
+            units.resize(1024 + padding, 0);
+        }
+        loop {
+            let mut length = 0;
+            // SAFETY: at most `units.len()` units are written, the last a zero that is not counted.
+            let status = unsafe {
+                sys::napi_get_value_string_utf16(
+                    self.env,
+                    value,
+                    units.as_mut_ptr(),
+                    units.len(),
+                    &mut length,
+                )
+            };
+            self.check(status, index, "a string")?;
+            if length + padding < units.len() {
+                return Ok(length);
+            }
+            // It may have been cut: ask for its length, make room, read again.
+            // SAFETY: a null buffer means that only the length is wanted.
+            let status =
+                unsafe { sys::napi_get_value_string_utf16(self.env, value, ptr::null_mut(), 0, &mut length) };
+            self.check(status, index, "a string")?;
+            units.clear();
+            units.resize(length + padding + 1, 0);
+        }
+    }
+
     pub(crate) fn check(
         &self,
         status: sys::napi_status,

@@ -253,30 +253,36 @@ impl Manager {
             return Ok(grant);
         }
         let capacity = capacity_for(want);
-        if capacity <= most
-            && let Ok(grant) = self.create(owner, capacity, class_of(want), clock)
-        {
-            return Ok(grant);
+        if capacity <= most && self.owners[owner].node.take_here(u64::from(capacity)) {
+            // Without freeing anything for it yet: what would be freed may be what fits.
+            if self.node.take(u64::from(capacity)) {
+                self.note_crossing_above();
+                return self.made(owner, capacity, class_of(want));
+            }
+            self.owners[owner].node.uncharge(u64::from(capacity));
         }
         let last = self.acquire_any(owner, sizes, clock);
         self.count_refusal(last)
     }
 
-    /// When the budget does not allow what was wanted: anything idle that fits, or just what is needed.
+    /// When the budget does not allow what was wanted: anything idle that fits; or a new chunk for which idle ones are
+    /// freed, of the size that was wanted, of the smallest size that fits, or to the page.
     #[cold]
     fn acquire_any(&mut self, owner: u32, sizes: Sizes, clock: &impl Clock) -> Result<Grant, ManagerError> {
-        let Sizes { min, most, .. } = sizes;
-        let least = class_of(min);
-        for class in least..OVERSIZED {
+        let Sizes { min, want, most } = sizes;
+        for class in class_of(min)..OVERSIZED {
             let bits = at_least(class) & !at_least(class + 1) & within(most);
             if let Some(grant) = self.reuse(owner, min, most, bits, clock) {
                 return Ok(grant);
             }
         }
-        if capacity_for(min) <= most
-            && let Ok(grant) = self.create(owner, capacity_for(min), least, clock)
-        {
-            return Ok(grant);
+        for bytes in [want, min] {
+            let capacity = capacity_for(bytes);
+            if capacity <= most
+                && let Ok(grant) = self.create(owner, capacity, class_of(bytes), clock)
+            {
+                return Ok(grant);
+            }
         }
         // Not even a chunk of the size class: one to the page. It is of an odd size, like the oversized ones.
         let exact = page_rounded(min);
@@ -298,6 +304,7 @@ impl Manager {
         self.create(owner, exact, OVERSIZED, clock)
     }
 
+    /// A new chunk, for which idle ones are freed if need be.
     fn create(
         &mut self,
         owner: u32,
@@ -306,9 +313,6 @@ impl Manager {
         clock: &impl Clock,
     ) -> Result<Grant, ManagerError> {
         let charge = u64::from(capacity);
-        if !self.table.has_room() {
-            return Err(ManagerError::Full { what: "chunks" });
-        }
         if !self.owners[owner].node.take_here(charge) {
             return Err(self.refused(owner, charge, false));
         }
@@ -316,11 +320,16 @@ impl Manager {
             self.owners[owner].node.uncharge(charge);
             return Err(self.refused(owner, charge, false));
         }
+        self.made(owner, capacity, class)
+    }
+
+    /// A new chunk of which owner and `Memory` have been charged.
+    fn made(&mut self, owner: u32, capacity: u32, class: usize) -> Result<Grant, ManagerError> {
         match self.table.add(capacity, class, NIL) {
             Some(chunk) => Ok(Grant { chunk, capacity, fresh: true, wipe_bytes: 0 }),
             None => {
-                self.owners[owner].node.uncharge(charge);
-                self.node.release(charge);
+                self.owners[owner].node.uncharge(u64::from(capacity));
+                self.node.release(u64::from(capacity));
                 Err(ManagerError::Full { what: "chunks" })
             }
         }

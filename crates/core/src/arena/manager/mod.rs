@@ -284,6 +284,7 @@ impl Manager {
         }
     }
 
+    #[inline]
     fn note_crossing_above(&mut self) {
         for node in [&self.node, &self.root] {
             if node.has_crossing() {

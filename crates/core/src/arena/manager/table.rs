@@ -97,10 +97,6 @@ impl Table {
         self.vacant.push(index);
     }
 
-    pub fn has_room(&self) -> bool {
-        !self.vacant.is_empty() || self.chunks.len() < MAX_CHUNKS
-    }
-
     pub fn get(&self, index: u32) -> Option<&Chunk> {
         self.chunks.get(index as usize)
     }
