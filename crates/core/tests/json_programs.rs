@@ -51,8 +51,15 @@ const NAMES: [(&str, &[&str]); 7] = [
     ),
 ];
 
-fn white(random: &mut Random) -> &'static str {
-    random.pick(&["", "", "", "", " ", "\n ", "\t\r\n"])
+fn white(random: &mut Random) -> String {
+    // Now and then more than a block of the scanner.
+    let count = if random.below(20) == 0 { 100 } else { 4 };
+    match random.below(8) {
+        0 => " ".repeat(random.below(count)),
+        1 => "\n ".to_owned(),
+        2 => "\t\r\n".to_owned(),
+        _ => String::new(),
+    }
 }
 
 /// A random value: its tree and its text.
@@ -74,7 +81,10 @@ fn value(random: &mut Random, depth: usize) -> (Tree, String) {
     let count = random.below(5);
     match random.below(if depth == 0 { 1 } else { 4 }) {
         0 | 1 => {
-            let text = random.pick(&scalars).to_owned();
+            let text = match random.below(16) {
+                0 => format!("\"{}\"", random.pick(&["x", "é", "\\n", "\\\\"]).repeat(random.below(1500))),
+                _ => random.pick(&scalars).to_owned(),
+            };
             (if text == "[]" { Tree::Array(Vec::new()) } else { Tree::Scalar }, text)
         }
         2 => {

@@ -7,9 +7,10 @@
 use super::captures::Capture;
 use super::fault::Limits;
 use super::path::Path;
-use super::program::{BySlot, CompileError, Finder, Found, Presence, ReadError, Slots};
+use super::program::{CompileError, Finder, Found, Presence, ReadError, Slots};
 use super::text::push_utf8;
 use super::value::{Decoded, Kind, decode};
+use crate::error::Code;
 
 /// Bytes that each part is aligned to, given an output that is.
 pub const ALIGN: usize = 8;
@@ -47,16 +48,32 @@ pub struct Columns {
 #[derive(Debug, Default)]
 pub struct Scratch {
     found: Found,
-    sorted: BySlot,
+    rows: usize,
+    /// Whether texts may be no UTF-8.
+    trust: bool,
+    cursors: Vec<Cursor>,
     parts: Vec<f64>,
     text: Vec<u8>,
+}
+
+/// Where a column is, and how far it is written.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cursor {
+    validity: usize,
+    values: usize,
+    text: usize,
+    text_end: usize,
+    /// Where the next text goes.
+    next: usize,
+    /// Rows whose text has its end written.
+    ended: usize,
+    valid: usize,
 }
 
 impl Scratch {
     /// Gives memory back that a large document needed.
     pub fn trim(&mut self) {
         self.found.trim();
-        self.sorted.trim();
         self.text = Vec::new();
     }
 
@@ -106,37 +123,40 @@ impl Columns {
         trust: bool,
         scratch: &mut Scratch,
     ) -> Result<(usize, usize), ReadError> {
-        let Scratch { found, sorted, parts, .. } = scratch;
+        let Scratch { found, rows, cursors, .. } = scratch;
         self.finder.find(input, trust, found)?;
-        let captures = &found.captures;
-        sorted.sort(self.finder.slots(), captures);
-        let rows = sorted.of(ROWS).len();
+        *rows = 0;
+        cursors.clear();
+        cursors.resize(self.columns.len(), Cursor::default());
+        // First the bytes of text of each column. Decoding never makes a text longer: U+FFFD takes 3 bytes,
+        // and \ud800 six. Only broken UTF-8 can triple; a valid document has none.
+        let grow = if trust { 3 } else { 1 };
+        for capture in found.captures.iter() {
+            match capture.slot.checked_sub(ROWS + 1) {
+                None => *rows += 1,
+                Some(column) => cursors[column as usize].text_end += grow * capture.of(input).len(),
+            }
+        }
         let mut end = 0_usize;
         let mut take = |bytes: usize| {
             let start = end;
             end = (start + bytes).next_multiple_of(ALIGN);
-            start as f64
+            start
         };
-        parts.clear();
-        for (slot, column) in (1..).zip(&self.columns) {
-            let validity = take(rows.div_ceil(8));
-            let (values, bytes) = match width(column.spec.kind) {
-                Some(width) => (take(rows * width), 0),
+        for (column, cursor) in self.columns.iter().zip(cursors.iter_mut()) {
+            cursor.validity = take(rows.div_ceil(8));
+            match width(column.spec.kind) {
+                Some(width) => cursor.values = take(*rows * width),
                 None => {
-                    // Decoding never makes a text longer: U+FFFD takes 3 bytes, and \ud800 six. Only broken
-                    // UTF-8 can triple; a valid document has none.
-                    let grow = if trust { 3 } else { 1 };
-                    let raw = |&position: &u32| {
-                        let capture = captures.entries()[position as usize];
-                        (capture.end - capture.start) as usize
-                    };
-                    (take((rows + 1) * 4), grow * sorted.of(slot).iter().map(raw).sum::<usize>())
+                    cursor.values = take((*rows + 1) * OFFSET_BYTES);
+                    cursor.text = take(cursor.text_end);
+                    cursor.next = cursor.text;
+                    cursor.text_end += cursor.text;
                 }
-            };
-            let start = take(bytes);
-            parts.extend([validity, values, start, bytes as f64, 0.0]);
+            }
         }
-        Ok((rows, end))
+        scratch.trust = trust;
+        Ok((scratch.rows, end))
     }
 
     /// Writes the columns of `input`, for which [`Columns::layout`] has answered, into `out`.
@@ -144,25 +164,44 @@ impl Columns {
     /// # Errors
     /// `JsonType`, `JsonMissing`; `JsonLimit` if `out` is too short, or texts have 2 GiB together.
     pub fn write(&self, input: &[u8], scratch: &mut Scratch, out: &mut [u8]) -> Result<(), ReadError> {
-        let Scratch { found, sorted, parts, text } = scratch;
-        let rows = sorted.of(ROWS);
-        for (index, column) in self.columns.iter().enumerate() {
-            let part = &mut parts[index * PART_WIDTH..][..PART_WIDTH];
-            let mut writer = Writer { input, out, column, text, nulls: 0, filled: 0 };
-            writer.clear(part, rows.len())?;
-            let mut cells = sorted.of(index as u32 + 1).iter().copied().peekable();
-            for (row, &mark) in rows.iter().enumerate() {
-                let next = rows.get(row + 1).copied().unwrap_or(u32::MAX);
-                debug_assert!(cells.peek().is_none_or(|&cell| cell > mark || column.full.is_empty()));
-                let cell = cells.next_if(|&cell| cell < next);
-                writer.cell(part, row, cell.map(|cell| found.captures.entries()[cell as usize]))?;
+        let Scratch { found, rows, trust, cursors, parts, text } = scratch;
+        let mut writer = Writer { input, out, trust: *trust, text };
+        for (column, cursor) in self.columns.iter().zip(cursors.iter()) {
+            writer.clear(column.spec.kind, cursor, *rows)?;
+        }
+        // What was captured from a row follows its mark.
+        let mut row = usize::MAX;
+        for capture in found.captures.iter() {
+            match capture.slot.checked_sub(ROWS + 1) {
+                None => row = row.wrapping_add(1),
+                Some(column) => {
+                    let (column, cursor) = (&self.columns[column as usize], &mut cursors[column as usize]);
+                    writer.cell(column, cursor, row, *capture)?;
+                }
             }
-            part[3] = writer.filled as f64;
-            part[4] = writer.nulls as f64;
+        }
+        parts.clear();
+        for (column, cursor) in self.columns.iter().zip(cursors.iter_mut()) {
+            if cursor.valid < *rows && column.spec.presence == Presence::Required {
+                let bits = &writer.out[cursor.validity..];
+                let row = (0..*rows).find(|row| bits[row / 8] >> (row % 8) & 1 == 0).unwrap_or_default();
+                let mut error = ReadError::missing(&column.full, column.spec.kind);
+                error.message = format!("{} in row {row}", error.message);
+                return Err(error);
+            }
+            if width(column.spec.kind).is_none() {
+                writer.end_texts(cursor, *rows)?;
+            }
+            let bytes = cursor.next.saturating_sub(cursor.text);
+            let numbers = [cursor.validity, cursor.values, cursor.text, bytes, *rows - cursor.valid];
+            parts.extend(numbers.map(|number| number as f64));
         }
         Ok(())
     }
 }
+
+/// Bytes of an offset into texts.
+const OFFSET_BYTES: usize = 4;
 
 /// Bytes of a value, or none for texts.
 fn width(kind: Kind) -> Option<usize> {
@@ -178,123 +217,124 @@ fn width(kind: Kind) -> Option<usize> {
 struct Writer<'a> {
     input: &'a [u8],
     out: &'a mut [u8],
-    column: &'a Column,
+    trust: bool,
     text: &'a mut Vec<u8>,
-    nulls: usize,
-    /// Bytes of text so far.
-    filled: usize,
+}
+
+#[cold]
+fn no_room() -> ReadError {
+    ReadError {
+        code: Code::JsonLimit,
+        message: "expected columns within the bytes reserved, of less than 2 GiB of text each".to_owned(),
+        path: None,
+        place: None,
+        expected: None,
+    }
 }
 
 impl Writer<'_> {
-    fn no_room() -> ReadError {
-        ReadError {
-            code: crate::error::Code::JsonLimit,
-            message: "expected columns within the bytes reserved, of less than 2 GiB of text each".to_owned(),
-            path: None,
-            place: None,
-            expected: None,
-        }
-    }
-
     /// No row is valid yet, and no byte is one that was there before.
-    fn clear(&mut self, part: &[f64], rows: usize) -> Result<(), ReadError> {
-        let values = part[1] as usize;
-        let end = values + width(self.column.spec.kind).map_or((rows + 1) * 4, |width| rows * width);
-        // The gaps between the parts are cleared too.
-        let all =
-            self.out.get_mut(part[0] as usize..end.next_multiple_of(ALIGN)).ok_or_else(Self::no_room)?;
-        all.fill(0);
+    fn clear(&mut self, kind: Kind, cursor: &Cursor, rows: usize) -> Result<(), ReadError> {
+        let end = cursor.values + width(kind).map_or((rows + 1) * OFFSET_BYTES, |width| rows * width);
+        let bytes = self.out.get_mut(cursor.validity..end.next_multiple_of(ALIGN)).ok_or_else(no_room)?;
+        let (validity, values) = bytes.split_at_mut(cursor.values - cursor.validity);
+        validity.fill(0);
+        match kind {
+            Kind::F64 | Kind::Timestamp => {
+                values.as_chunks_mut().0.fill(f64::NAN.to_le_bytes());
+            }
+            Kind::F32 => values.as_chunks_mut().0.fill(f32::NAN.to_le_bytes()),
+            _ => values.fill(0),
+        }
         Ok(())
     }
 
     #[inline]
-    fn put(&mut self, at: usize, bytes: &[u8]) -> Result<(), ReadError> {
-        self.out.get_mut(at..at + bytes.len()).ok_or_else(Self::no_room)?.copy_from_slice(bytes);
+    fn put<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> Result<(), ReadError> {
+        *self.out.get_mut(at..).and_then(|rest| rest.first_chunk_mut()).ok_or_else(no_room)? = bytes;
         Ok(())
     }
 
-    fn cell(&mut self, part: &[f64], row: usize, cell: Option<Capture>) -> Result<(), ReadError> {
-        let column = self.column;
+    #[inline]
+    fn cell(
+        &mut self,
+        column: &Column,
+        cursor: &mut Cursor,
+        row: usize,
+        capture: Capture,
+    ) -> Result<(), ReadError> {
         let spec = &column.spec;
-        let mut valid = false;
-        if let Some(capture) = cell {
-            let raw = capture.of(self.input);
-            let decoded = match spec.kind {
-                // Their text is kept as it is, and read when asked for.
-                Kind::Any | Kind::Json if raw != b"null" => Ok(Decoded::Raw),
-                kind => decode(kind, raw),
-            };
-            let decoded =
-                decoded.map_err(|_| ReadError::mismatch(&column.full, spec.kind, self.input, capture))?;
-            valid = decoded != Decoded::Null;
-            if valid {
-                self.value(part, row, raw, decoded)?;
-            } else if spec.presence == Presence::Required {
-                return Err(ReadError::mismatch(&column.full, spec.kind, self.input, capture));
-            }
-        } else if spec.presence == Presence::Required {
-            let mut error = ReadError::missing(&column.full, spec.kind);
-            error.message = format!("{} in row {row}", error.message);
-            return Err(error);
+        let raw = capture.of(self.input);
+        let decoded = match spec.kind {
+            // Their text is kept as it is, and read when asked for.
+            Kind::Any | Kind::Json if raw != b"null" => Ok(Decoded::Raw),
+            kind => decode(kind, raw),
+        };
+        let wrong = || ReadError::mismatch(&column.full, spec.kind, self.input, capture);
+        let decoded = decoded.map_err(|_| wrong())?;
+        let at = |width: usize| cursor.values + row * width;
+        match (decoded, spec.kind) {
+            (Decoded::Null, _) if spec.presence == Presence::Required => return Err(wrong()),
+            (Decoded::Null, _) => return Ok(()),
+            (Decoded::Boolean(value), _) => self.put(at(1), [u8::from(value)])?,
+            (Decoded::Big(bits), _) => self.put(at(8), bits.to_le_bytes())?,
+            (Decoded::Number(n), Kind::U8) => self.put(at(1), (n as u8).to_le_bytes())?,
+            (Decoded::Number(n), Kind::I8) => self.put(at(1), (n as i8).to_le_bytes())?,
+            (Decoded::Number(n), Kind::U16) => self.put(at(2), (n as u16).to_le_bytes())?,
+            (Decoded::Number(n), Kind::I16) => self.put(at(2), (n as i16).to_le_bytes())?,
+            (Decoded::Number(n), Kind::U32) => self.put(at(4), (n as u32).to_le_bytes())?,
+            (Decoded::Number(n), Kind::I32) => self.put(at(4), (n as i32).to_le_bytes())?,
+            (Decoded::Number(n), Kind::F32) => self.put(at(4), (n as f32).to_le_bytes())?,
+            (Decoded::Number(n), _) => self.put(at(8), n.to_le_bytes())?,
+            (Decoded::Raw, _) => self.bytes(cursor, row, raw)?,
+            (Decoded::Text(inner), _) => self.string(cursor, row, inner)?,
         }
-        if valid {
-            let at = part[0] as usize + row / 8;
-            *self.out.get_mut(at).ok_or_else(Self::no_room)? |= 1 << (row % 8);
-        } else {
-            self.nulls += 1;
-            if spec.kind == Kind::F64 || spec.kind == Kind::Timestamp {
-                self.put(part[1] as usize + row * 8, &f64::NAN.to_le_bytes())?;
-            } else if spec.kind == Kind::F32 {
-                self.put(part[1] as usize + row * 4, &f32::NAN.to_le_bytes())?;
-            }
-        }
-        if width(spec.kind).is_none() {
-            let end = i32::try_from(self.filled).map_err(|_| Self::no_room())?;
-            self.put(part[1] as usize + (row + 1) * 4, &end.to_le_bytes())?;
-        }
+        let byte = self.out.get_mut(cursor.validity + row / 8).ok_or_else(no_room)?;
+        let bit = 1 << (row % 8);
+        // A trusted document may have two members of a name: the first counts.
+        cursor.valid += usize::from(*byte & bit == 0);
+        *byte |= bit;
         Ok(())
     }
 
     #[inline]
-    fn value(&mut self, part: &[f64], row: usize, raw: &[u8], decoded: Decoded<'_>) -> Result<(), ReadError> {
-        let values = part[1] as usize;
-        match decoded {
-            Decoded::Null => Ok(()),
-            Decoded::Boolean(value) => self.put(values + row, &[u8::from(value)]),
-            Decoded::Big(bits) => self.put(values + row * 8, &bits.to_le_bytes()),
-            Decoded::Number(number) => match self.column.spec.kind {
-                Kind::U8 => self.put(values + row, &(number as u8).to_le_bytes()),
-                Kind::I8 => self.put(values + row, &(number as i8).to_le_bytes()),
-                Kind::U16 => self.put(values + row * 2, &(number as u16).to_le_bytes()),
-                Kind::I16 => self.put(values + row * 2, &(number as i16).to_le_bytes()),
-                Kind::U32 => self.put(values + row * 4, &(number as u32).to_le_bytes()),
-                Kind::I32 => self.put(values + row * 4, &(number as i32).to_le_bytes()),
-                Kind::F32 => self.put(values + row * 4, &(number as f32).to_le_bytes()),
-                _ => self.put(values + row * 8, &number.to_le_bytes()),
-            },
-            Decoded::Raw => self.bytes(part, raw),
-            Decoded::Text(inner)
-                if memchr::memchr(b'\\', inner).is_none() && std::str::from_utf8(inner).is_ok() =>
-            {
-                self.bytes(part, inner)
-            }
-            Decoded::Text(inner) => {
-                let mut text = std::mem::take(self.text);
-                text.clear();
-                push_utf8(inner, &mut text);
-                let result = self.bytes(part, &text);
-                *self.text = text;
-                result
-            }
+    fn string(&mut self, cursor: &mut Cursor, row: usize, inner: &[u8]) -> Result<(), ReadError> {
+        let plain = memchr::memchr(b'\\', inner).is_none();
+        if plain && (!self.trust || std::str::from_utf8(inner).is_ok()) {
+            return self.bytes(cursor, row, inner);
         }
+        let mut text = std::mem::take(self.text);
+        text.clear();
+        push_utf8(inner, &mut text);
+        let result = self.bytes(cursor, row, &text);
+        *self.text = text;
+        result
     }
 
-    fn bytes(&mut self, part: &[f64], bytes: &[u8]) -> Result<(), ReadError> {
-        if self.filled + bytes.len() > part[3] as usize {
-            return Err(Self::no_room());
+    /// Adds the text of `row`.
+    #[inline]
+    fn bytes(&mut self, cursor: &mut Cursor, row: usize, bytes: &[u8]) -> Result<(), ReadError> {
+        if cursor.ended > row {
+            return Ok(());
         }
-        self.put(part[2] as usize + self.filled, bytes)?;
-        self.filled += bytes.len();
+        self.end_texts(cursor, row)?;
+        let end = cursor.next + bytes.len();
+        if end > cursor.text_end {
+            return Err(no_room());
+        }
+        self.out.get_mut(cursor.next..end).ok_or_else(no_room)?.copy_from_slice(bytes);
+        cursor.next = end;
+        self.end_texts(cursor, row + 1)
+    }
+
+    /// Writes where the texts of the rows before `row` end.
+    #[inline]
+    fn end_texts(&mut self, cursor: &mut Cursor, row: usize) -> Result<(), ReadError> {
+        let end = i32::try_from(cursor.next - cursor.text).map_err(|_| no_room())?;
+        while cursor.ended < row {
+            cursor.ended += 1;
+            self.put(cursor.values + cursor.ended * OFFSET_BYTES, end.to_le_bytes())?;
+        }
         Ok(())
     }
 }
@@ -302,7 +342,6 @@ impl Writer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Code;
 
     fn columns(specs: &[(&str, Kind, Presence)]) -> Columns {
         let specs = specs

@@ -89,20 +89,6 @@ impl Kind {
             Kind::Timestamp => "an RFC 3339 timestamp or milliseconds since 1970",
         }
     }
-
-    const fn integers(self) -> Option<(i128, i128)> {
-        Some(match self {
-            Kind::U8 => (0, u8::MAX as i128),
-            Kind::U16 => (0, u16::MAX as i128),
-            Kind::U32 => (0, u32::MAX as i128),
-            Kind::U64 => (0, u64::MAX as i128),
-            Kind::I8 => (i8::MIN as i128, i8::MAX as i128),
-            Kind::I16 => (i16::MIN as i128, i16::MAX as i128),
-            Kind::I32 => (i32::MIN as i128, i32::MAX as i128),
-            Kind::I64 => (i64::MIN as i128, i64::MAX as i128),
-            _ => return None,
-        })
-    }
 }
 
 /// A value, decoded as far as its kind asks for.
@@ -177,13 +163,23 @@ fn boolean(raw: &[u8]) -> Result<Decoded<'static>, Mismatch> {
     }
 }
 
+#[inline]
 fn integer(kind: Kind, raw: &[u8]) -> Result<Decoded<'static>, Mismatch> {
-    let (least, most) = kind.integers().ok_or(Mismatch)?;
-    let value = parse_integer(raw).filter(|value| (least..=most).contains(value)).ok_or(Mismatch)?;
-    Ok(match kind {
-        Kind::U64 | Kind::I64 => Decoded::Big(value as u64),
-        _ => Decoded::Number(value as f64),
-    })
+    let value = parse_integer(raw).ok_or(Mismatch)?;
+    let (least, most) = match kind {
+        Kind::U8 => (0, i64::from(u8::MAX)),
+        Kind::U16 => (0, i64::from(u16::MAX)),
+        Kind::U32 => (0, i64::from(u32::MAX)),
+        Kind::I8 => (i64::from(i8::MIN), i64::from(i8::MAX)),
+        Kind::I16 => (i64::from(i16::MIN), i64::from(i16::MAX)),
+        Kind::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        Kind::U64 => return value.to_u64().map(Decoded::Big).ok_or(Mismatch),
+        _ => return value.to_i64().map(|value| Decoded::Big(value as u64)).ok_or(Mismatch),
+    };
+    match value.to_i64() {
+        Some(value) if (least..=most).contains(&value) => Ok(Decoded::Number(value as f64)),
+        _ => Err(Mismatch),
+    }
 }
 
 fn timestamp(raw: &[u8]) -> Option<f64> {
