@@ -1,6 +1,8 @@
 /** Columns of rows, in the layout of Apache Arrow. */
 import { Buffer } from 'node:buffer'
+import type { Allocator } from '../allocator.js'
 import { PrimarenaError } from '../errors.js'
+import { livesIn } from '../results.js'
 import type { Kind } from '../types.js'
 
 /** The kinds of arrays that columns of numbers have. */
@@ -16,6 +18,12 @@ export type ColumnArray =
   | Float32Array
   | Float64Array
 
+/** The allocator that rows were written into, and its generation then. @internal */
+export interface Home {
+  readonly allocator: Allocator & { readonly generation?: number }
+  readonly generation: number | undefined
+}
+
 /** What both kinds of columns have. Valid until the allocator that holds it is reset or disposed. */
 abstract class BaseColumn<Value> {
   /** How many rows there are. */
@@ -25,21 +33,39 @@ abstract class BaseColumn<Value> {
   /** A bit for each row, least significant first; set for a row that has a value. */
   readonly validity: Uint8Array
 
+  readonly #home: Home
+
   /** @internal */
-  constructor(length: number, nullCount: number, validity: Uint8Array) {
+  constructor(home: Home, length: number, nullCount: number, validity: Uint8Array) {
+    this.#home = home
     this.length = length
     this.nullCount = nullCount
     this.validity = validity
   }
 
+  /** @internal */
+  get [livesIn](): unknown {
+    return this.#home.allocator
+  }
+
+  /** Throws when the bytes are no longer the column's: also where a reset detaches nothing. */
+  #check(): void {
+    const { allocator, generation } = this.#home
+    if (allocator.generation !== generation || (this.validity.length === 0 && this.length > 0)) {
+      throw new PrimarenaError('ERR_STALE_HANDLE', 'the arena of this column was reset or disposed')
+    }
+  }
+
   /** The value of a row that has one. @internal */
   protected abstract valueAt(row: number): Value
 
-  /** Whether the row has a value. */
+  /**
+   * Whether the row has a value.
+   *
+   * @throws PrimarenaError ERR_STALE_HANDLE after the arena's reset; so do all readers of values.
+   */
   isValid(row: number): boolean {
-    if (this.validity.length === 0 && this.length > 0) {
-      throw new PrimarenaError('ERR_STALE_HANDLE', 'the arena of this column was reset or disposed')
-    }
+    this.#check()
     return row >= 0 && row < this.length && ((this.validity[row >> 3]! >> (row & 7)) & 1) === 1
   }
 
@@ -75,8 +101,8 @@ export class NumberColumn<
   readonly values: Values
 
   /** @internal */
-  constructor(length: number, nullCount: number, validity: Uint8Array, values: Values) {
-    super(length, nullCount, validity)
+  constructor(home: Home, length: number, nullCount: number, validity: Uint8Array, values: Values) {
+    super(home, length, nullCount, validity)
     this.values = values
   }
 
@@ -105,6 +131,7 @@ export class TextColumn<Value> extends BaseColumn<Value> {
 
   /** @internal */
   constructor(
+    home: Home,
     length: number,
     nullCount: number,
     validity: Uint8Array,
@@ -112,7 +139,7 @@ export class TextColumn<Value> extends BaseColumn<Value> {
     bytes: Buffer,
     kind: 'string' | 'json' | 'bytes',
   ) {
-    super(length, nullCount, validity)
+    super(home, length, nullCount, validity)
     this.offsets = offsets
     this.bytes = bytes
     this.#kind = kind
@@ -170,6 +197,7 @@ export interface ColumnParts {
 
 /** Any column, as it is made of its parts; `start` is a multiple of 8. */
 export function makeColumn(
+  home: Home,
   kind: Kind | 'any',
   rows: number,
   buffer: ArrayBuffer,
@@ -179,13 +207,13 @@ export function makeColumn(
   const validity = new Uint8Array(buffer, start + parts.validity, Math.ceil(rows / 8))
   const values = start + parts.values
   if (kind === 'boolean') {
-    return new BooleanColumn(rows, parts.nullCount, validity, new Uint8Array(buffer, values, rows))
+    return new BooleanColumn(home, rows, parts.nullCount, validity, new Uint8Array(buffer, values, rows))
   }
   if (kind === 'string' || kind === 'json' || kind === 'bytes' || kind === 'any' || kind === 'each') {
     const offsets = new Int32Array(buffer, values, rows + 1)
     const bytes = Buffer.from(buffer, start + parts.text, parts.textBytes)
     const reading = kind === 'string' || kind === 'bytes' ? kind : 'json'
-    return new TextColumn(rows, parts.nullCount, validity, offsets, bytes, reading)
+    return new TextColumn(home, rows, parts.nullCount, validity, offsets, bytes, reading)
   }
-  return new NumberColumn(rows, parts.nullCount, validity, new ARRAYS[kind](buffer, values, rows))
+  return new NumberColumn(home, rows, parts.nullCount, validity, new ARRAYS[kind](buffer, values, rows))
 }

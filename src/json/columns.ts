@@ -3,7 +3,8 @@ import { inputBytes, type BytesInput } from '../bytes.js'
 import { HeapAllocator } from '../heap-allocator.js'
 import { callNative, FAILED, NativeProgram, raw, takeLastError } from '../native.js'
 import type { JsonValue, Kind, Type } from '../types.js'
-import { makeColumn, type BooleanColumn, type NumberColumn, type TextColumn } from './column.js'
+import { livesIn } from '../results.js'
+import { makeColumn, type BooleanColumn, type Home, type NumberColumn, type TextColumn } from './column.js'
 import {
   AGAIN,
   checkPath,
@@ -48,11 +49,24 @@ export type ColumnOf<Spec> = Spec extends string
     : never
 
 /** The rows of a document. Valid until the allocator that holds them is reset or disposed. */
-export interface Table<Specs> {
+export class Table<Specs> {
   /** How many rows there are. */
   readonly length: number
   /** The columns by name. */
   readonly columns: { readonly [Name in keyof Specs]: ColumnOf<Specs[Name]> }
+  readonly #home: Home
+
+  /** @internal */
+  constructor(home: Home, length: number, columns: object) {
+    this.#home = home
+    this.length = length
+    this.columns = columns as Table<Specs>['columns']
+  }
+
+  /** @internal */
+  get [livesIn](): unknown {
+    return this.#home.allocator
+  }
 }
 
 // Without an allocator, results are ordinary memory, which nobody is charged for.
@@ -104,7 +118,8 @@ export class ColumnsProgram<Specs extends ColumnSpecs> {
    */
   read(input: BytesInput, allocator?: Allocator, options?: ReadOptions): Table<Specs> {
     const bytes = inputBytes(input)
-    const target = (allocator === undefined ? heap : (allocator as WindowedAllocator))[window]
+    const place = (allocator ?? heap) as WindowedAllocator & { readonly generation?: number }
+    const target = place[window]
     if (target === undefined) throw new TypeError('read: expected an allocator')
     const trust = options?.trust
     let flags = trust === undefined ? this.#flags : trust ? TRUST : 0
@@ -124,10 +139,10 @@ export class ColumnsProgram<Specs extends ColumnSpecs> {
       flags |= AGAIN
     }
     const block = target.commit(pad + parts[0]!)
-    return this.#table(rows, block, pad)
+    return this.#table({ allocator: place, generation: place.generation }, rows, block, pad)
   }
 
-  #table(rows: number, block: Buffer, pad: number): Table<Specs> {
+  #table(home: Home, rows: number, block: Buffer, pad: number): Table<Specs> {
     let buffer = block.buffer as ArrayBuffer
     let start = block.byteOffset + pad
     if ((start & 7) !== 0) {
@@ -139,7 +154,7 @@ export class ColumnsProgram<Specs extends ColumnSpecs> {
     const parts = this.#parts
     this.#names.forEach((name, index) => {
       const at = 1 + index * PART_WIDTH
-      columns[name] = makeColumn(this.#kinds[index]!, rows, buffer, start, {
+      columns[name] = makeColumn(home, this.#kinds[index]!, rows, buffer, start, {
         validity: parts[at]!,
         values: parts[at + 1]!,
         text: parts[at + 2]!,
@@ -147,6 +162,6 @@ export class ColumnsProgram<Specs extends ColumnSpecs> {
         nullCount: parts[at + 4]!,
       })
     })
-    return { length: rows, columns: columns as Table<Specs>['columns'] }
+    return new Table(home, rows, columns)
   }
 }
