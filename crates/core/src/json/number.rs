@@ -47,6 +47,11 @@ impl Integer {
         if self.negative { 0_i64.checked_sub_unsigned(self.size) } else { i64::try_from(self.size).ok() }
     }
 
+    /// As an `i128`, which every one is.
+    pub fn to_i128(self) -> i128 {
+        if self.negative { -i128::from(self.size) } else { i128::from(self.size) }
+    }
+
     /// As a `u64`, if it is one.
     #[inline]
     pub fn to_u64(self) -> Option<u64> {

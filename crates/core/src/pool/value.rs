@@ -135,7 +135,7 @@ fn integer(json: &[u8], least: i128, most: i128) -> Result<[u8; 8], Misfit> {
         Some(value) => i128::from(value),
         None if !starts_number(json) => return Err(wrong_kind("a whole number", json)),
         // Written with a fraction or an exponent, or beyond 18 digits.
-        None => parse_integer(json).unwrap_or(i128::MAX),
+        None => parse_integer(json).map_or(i128::MAX, |value| value.to_i128()),
     };
     if (least..=most).contains(&value) {
         return Ok((value as i64).to_le_bytes());
