@@ -15,10 +15,13 @@ export const NO_ROOM = -1
 export const NUMBER_ROOM = 25
 
 /**
- * Strings from here on go through `JSON.stringify` and one native copy: 150 ns whatever the length on Node 26, but
- * 580 ns at 96 characters on Node 20. The loop over the characters costs 1.9 ns each on both.
+ * From here on a string is copied by one native call (45 / 25 ns on Node 20 / 26) and its bytes are searched for
+ * what needs an escape (1 ns each); below, a loop over its characters (2 to 3 ns each) is faster.
  */
-const LONG_STRING = 96
+const COPIED_STRING = 32
+
+/** From here on `JSON.stringify` finds the escapes faster: 130 ns whatever the length on Node 26, as fast on Node 20. */
+const LONG_STRING = 160
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -55,19 +58,41 @@ export function writeString(bytes: Uint8Array, at: number, limit: number, text: 
   const length = text.length
   if (length >= LONG_STRING) return writeText(bytes, at, limit, JSON.stringify(text))
   if (at + length + 2 > limit) return NO_ROOM
+  if (length >= COPIED_STRING) return writeCopied(bytes, at, limit, text)
   const start = at
   bytes[at++] = QUOTE
   for (let index = 0; index < length; index++) {
     const code = charCodeAt.call(text, index)
-    if (code >= 0x80 || ESCAPES[code] !== 0) return writeEscaped(bytes, start, limit, text, index)
+    if (code < 0x20 || code >= 0x80 || code === QUOTE || code === BACKSLASH) {
+      return writeEscaped(bytes, start, limit, text, index)
+    }
     bytes[at++] = code
   }
   bytes[at++] = QUOTE
   return at
 }
 
+/** A string of some length, of which there is room for the ASCII. */
+function writeCopied(bytes: Uint8Array, start: number, limit: number, text: string): number {
+  const first = start + 1
+  const end = first + text.length
+  // As many bytes as characters: all of them are ASCII. Otherwise more were needed, and as many were written as fit.
+  if (utf8Write.call(bytes, text, first, limit - first) !== text.length)
+    return writeEscaped(bytes, start, limit, text, 0)
+  for (let at = first; at < end; at++) {
+    const code = bytes[at]!
+    if (code < 0x20 || code >= 0x80 || code === QUOTE || code === BACKSLASH) {
+      return writeEscaped(bytes, start, limit, text, at - first)
+    }
+  }
+  bytes[start] = QUOTE
+  bytes[end] = QUOTE
+  return end + 1
+}
+
 /** `writeString` from its first character that does not stand for itself on. */
 function writeEscaped(bytes: Uint8Array, start: number, limit: number, text: string, index: number): number {
+  bytes[start] = QUOTE
   let at = start + 1 + index
   for (; index < text.length; index++) {
     // The longest character has 6 bytes, and the closing quote must fit too. Nearer to the limit: measure exactly.
