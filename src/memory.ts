@@ -303,6 +303,8 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     if (limits.budget !== undefined) this.#limitBytes = byteSize(limits.budget, 'budget')
     if (limits.softBudget !== undefined) this.#softBytes = byteSize(limits.softBudget, 'softBudget')
     this.store.native.setLimits(finite(this.#softBytes), finite(this.#limitBytes))
+    // Lowered below what is held, idle chunks are the first to go.
+    if (this.store.native.stats().heldBytes > this.#limitBytes) this.trim()
   }
 
   /** Gives idle memory back to the system, and takes idle agents out of the budget tree. */

@@ -207,10 +207,7 @@ async function within<T>(timeoutMs: number, n: number, work: () => Promise<T>): 
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       reject(
-        new PrimarenaError(
-          'ERR_LEAK',
-          `allocation ${n} failed and ${timeoutMs} ms later nothing had ended`,
-        ),
+        new PrimarenaError('ERR_LEAK', `allocation ${n} failed and ${timeoutMs} ms later nothing had ended`),
       )
     }, timeoutMs)
   })

@@ -4,6 +4,8 @@
 //! Registries are thread-local because every environment has its own thread, and what a worker held is
 //! dropped with its thread.
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
 use primarena_core::error::Code;
 
 use crate::error::Failure;
@@ -15,6 +17,18 @@ const GENERATIONS: u32 = 1 << (32 - INDEX_BITS);
 struct Slot<T> {
     generation: u32,
     value: Option<T>,
+}
+
+static THREADS: AtomicU32 = AtomicU32::new(0);
+
+thread_local! {
+    static THREAD: u32 = THREADS.fetch_add(1, Relaxed);
+}
+
+/// Where generations begin on this thread: far from where they begin on others, so that a number that came from another
+/// thread is as stale here as one that was disposed, and does not name this thread's object of the same index.
+fn first_generation() -> u32 {
+    THREAD.with(|thread| 1 + thread.wrapping_mul(1597) % (GENERATIONS - 1))
 }
 
 /// Values of one kind, by number.
@@ -42,7 +56,7 @@ impl<T> Registry<T> {
                 return Err(Failure::argument("too many native objects are open on this thread"));
             }
             None => {
-                self.slots.push(Slot { generation: 1, value: None });
+                self.slots.push(Slot { generation: first_generation(), value: None });
                 (self.slots.len() - 1) as u32
             }
         };
@@ -55,7 +69,10 @@ impl<T> Registry<T> {
     pub fn get(&mut self, number: u32) -> Result<&mut T, Failure> {
         match self.slots.get_mut((number & INDEX_MASK) as usize) {
             Some(Slot { generation, value: Some(value) }) if *generation == number >> INDEX_BITS => Ok(value),
-            _ => Err(Failure::new(Code::StaleHandle, "the native object behind this handle was disposed")),
+            _ => Err(Failure::new(
+                Code::StaleHandle,
+                "the native object behind this handle was disposed, or belongs to another thread",
+            )),
         }
     }
 
