@@ -1,7 +1,7 @@
 /** Scratch buffers of an operation: taken, written in full, and gone together. */
-import { Memory } from 'primarena'
+import { Memory, type OnReset } from 'primarena'
 import { MemPool } from '@thi.ng/malloc'
-import { defineCase } from '../harness/case.ts'
+import { defineCase, type Operation } from '../harness/case.ts'
 
 /** What one operation does: `count` buffers of `bytes`, then the end. */
 interface Scratch {
@@ -26,30 +26,8 @@ export default defineCase<Scratch>({
   opsPerCall: ({ count }) => count,
   bytes: ({ bytes }) => bytes,
   contenders: {
-    ours: {
-      label: 'arena.allocUnsafe, reset',
-      prepare: ({ bytes, count }) => {
-        const arena = new Memory().arena({ initialBytes: count * bytes })
-        return () => {
-          let sum = 0
-          for (let i = 0; i < count; i++) sum += used(arena.allocUnsafe(bytes), i)
-          arena.reset()
-          return sum
-        }
-      },
-    },
-    reuse: {
-      label: "the same with onReset: 'reuse'",
-      prepare: ({ bytes, count }) => {
-        const arena = new Memory().arena({ initialBytes: count * bytes, onReset: 'reuse' })
-        return () => {
-          let sum = 0
-          for (let i = 0; i < count; i++) sum += used(arena.allocUnsafe(bytes), i)
-          arena.reset()
-          return sum
-        }
-      },
-    },
+    ours: { label: 'arena.allocUnsafe, reset', prepare: (scratch) => inArena(scratch, 'detach') },
+    reuse: { label: "the same with onReset: 'reuse'", prepare: (scratch) => inArena(scratch, 'reuse') },
     std: {
       label: 'Buffer.allocUnsafe',
       prepare: (scratch) => () => sumOf(scratch, (bytes) => Buffer.allocUnsafe(bytes)),
@@ -97,6 +75,20 @@ export default defineCase<Scratch>({
     { contender: 'ours', timesAsFastAs: 'std', input: '1 MB', least: 4, aim: 7, sinceNode: 24 },
   ],
 })
+
+function inArena({ bytes, count }: Scratch, onReset: OnReset): Operation {
+  const memory = new Memory()
+  const arena = memory.arena({ initialBytes: count * bytes, onReset })
+  return {
+    run: () => {
+      let sum = 0
+      for (let i = 0; i < count; i++) sum += used(arena.allocUnsafe(bytes), i)
+      arena.reset()
+      return sum
+    },
+    close: () => arena.dispose(),
+  }
+}
 
 function sumOf({ bytes, count }: Scratch, take: (bytes: number) => Uint8Array): number {
   let sum = 0

@@ -100,7 +100,12 @@ export default defineCase<Reading>({
 
 /** A click as analytics sends it: short names, short values. */
 function smallEvent(): Buffer {
-  const items = Array.from({ length: 6 }, (_, i) => ({ sku: `sku-${i}`, n: i + 1, price: 9.5 + i, tags: ['a', 'b'] }))
+  const items = Array.from({ length: 6 }, (_, i) => ({
+    sku: `sku-${i}`,
+    n: i + 1,
+    price: 9.5 + i,
+    tags: ['a', 'b'],
+  }))
   return Buffer.from(
     JSON.stringify({
       id: 'evt_01HZX4',

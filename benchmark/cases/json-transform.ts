@@ -1,7 +1,7 @@
 /** A webhook reshaped to ten fields: JSON bytes in, JSON bytes out. */
 import { json, Memory } from 'primarena'
 import assert from 'node:assert/strict'
-import { defineCase } from '../harness/case.ts'
+import { defineCase, type Operation } from '../harness/case.ts'
 import { webhookOf } from '../inputs/webhooks.ts'
 import { compileFastStringify, compileSplice, OUTGOING_SHAPE, transformByParse } from '../peers/outgoing.ts'
 
@@ -41,7 +41,7 @@ export default defineCase<Buffer>({
   ],
 })
 
-function ours(body: Buffer, trust: boolean): { run: () => number; answer: () => string } {
+function ours(body: Buffer, trust: boolean): Operation {
   const transform = json.transform(OUTGOING_SHAPE, { trust })
   const arena = new Memory().arena()
   return {
@@ -51,5 +51,6 @@ function ours(body: Buffer, trust: boolean): { run: () => number; answer: () => 
       return length
     },
     answer: () => transform.write(body, arena).toString(),
+    close: () => arena.dispose(),
   }
 }

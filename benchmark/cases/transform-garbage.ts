@@ -23,6 +23,7 @@ export default defineCase<Buffer>({
             arena.reset()
           },
           answer: () => JSON.parse(transform.write(body, arena).toString()) as unknown,
+          close: () => arena.dispose(),
         }
       },
     },

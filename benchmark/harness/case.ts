@@ -52,6 +52,8 @@ export type Operation =
       readonly run: (sample: () => void) => unknown
       /** The answer of one call, for the check, where that of `run` cannot be compared. */
       readonly answer?: () => unknown
+      /** Gives back what `prepare` opened. */
+      readonly close?: () => void
     }
 
 /** A figure that has to be reached, and the one that is aimed for. */
@@ -83,19 +85,14 @@ export type Target = {
 /** Bytes of V8's heap (after a GC), of ArrayBuffers, and of resident memory, each as growth. */
 export type MemoryMetric = 'heapBytes' | 'arrayBufferBytes' | 'rssBytes'
 
-/** Gives a case its types. */
-export function defineCase<Input>(definition: BenchCase<Input>): BenchCase<Input> {
-  return definition
+/** Gives a case its types. What its input is, only the case has to know. */
+export function defineCase<Input>(definition: BenchCase<Input>): BenchCase {
+  return definition as unknown as BenchCase
 }
 
 /** The parts of an operation, whichever way it was written. */
-export function partsOf(operation: Operation): {
-  run: (sample: () => void) => unknown
-  answer: (() => unknown) | undefined
-} {
-  return typeof operation === 'function'
-    ? { run: operation, answer: undefined }
-    : { run: operation.run, answer: operation.answer }
+export function partsOf(operation: Operation): Exclude<Operation, () => unknown> {
+  return typeof operation === 'function' ? { run: operation } : operation
 }
 
 /** The case in `benchmark/cases/NAME.ts`. */

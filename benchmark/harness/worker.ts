@@ -2,10 +2,10 @@
  * The process of one contender. It does what the parent asks and nothing else, so that its heap, its garbage
  * collections, what its functions were optimised for and V8's protectors are its own.
  */
-import assert from 'node:assert/strict'
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { loadCase, partsOf, type BenchCase, type Contender } from './case.ts'
+import { checkAnswers } from './check.ts'
 import type { Answer, Batch, MemoryFigures, Question, Setup } from './protocol.ts'
 
 type Run = (sample: () => void) => unknown
@@ -15,6 +15,7 @@ const collections: { startTime: number; duration: number }[] = []
 const observer = new PerformanceObserver((list) => collections.push(...list.getEntries()))
 observer.observe({ entryTypes: ['gc'] })
 
+let closeAtEnd: (() => void) | undefined
 let prepared: { run: Run; async: boolean } | undefined
 
 /** Where every answer goes, so that no call can be optimised away. */
@@ -55,39 +56,9 @@ async function begin(
   const definition = await loadCase(setup.caseName)
   const input = definition.inputs[setup.inputName]!()
   const contender = definition.contenders[setup.contender!]!
-  const { run } = partsOf(await contender.prepare(input))
+  const { run, close } = partsOf(await contender.prepare(input))
+  closeAtEnd = close
   return { definition, input, contender, run }
-}
-
-async function check(setup: Setup): Promise<Answer> {
-  const definition = await loadCase(setup.caseName)
-  const input = definition.inputs[setup.inputName]!()
-  const answers: Record<string, unknown> = {}
-  const unavailable: Record<string, string> = {}
-  for (const [name, contender] of Object.entries(definition.contenders)) {
-    const reason = contender.unavailable?.()
-    if (reason) {
-      unavailable[name] = reason
-      continue
-    }
-    const { run, answer } = partsOf(await contender.prepare(input))
-    // Twice: the second call must not depend on the first, and views of the first may be gone by then.
-    await (answer ? answer() : run(nothing))
-    const given = await (answer ? answer() : run(nothing))
-    answers[name] = given instanceof Uint8Array ? Buffer.from(given) : given
-  }
-  if (definition.check) {
-    definition.check(answers, input, setup.inputName)
-  } else {
-    for (const [name, answer] of Object.entries(answers)) {
-      assert.deepEqual(
-        answer,
-        answers[definition.baseline],
-        `${name} answers otherwise than ${definition.baseline}`,
-      )
-    }
-  }
-  return { checked: Object.keys(answers), unavailable }
 }
 
 async function prepare(setup: Setup, warmupMs: number, batchMs: number): Promise<Answer> {
@@ -153,7 +124,7 @@ function growth(before: NodeJS.MemoryUsage, after: NodeJS.MemoryUsage): MemoryFi
 async function answerTo(question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'check':
-      return check(question.setup)
+      return checkAnswers(await loadCase(question.setup.caseName), question.setup.inputName)
     case 'prepare':
       return prepare(question.setup, question.warmupMs, question.batchMs)
     case 'batch':
@@ -172,4 +143,7 @@ process.on('message', (question: Question) => {
       process.send!({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   )
 })
-process.on('disconnect', () => process.exit())
+process.on('disconnect', () => {
+  closeAtEnd?.()
+  process.exit()
+})
