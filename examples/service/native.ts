@@ -70,6 +70,20 @@ const Query = json.fields({
   text: t.string('$.text'),
 })
 
+// What is answered: rendered to bytes, with no object and no string of the whole in between.
+const Receipt = json.template({
+  id: t.u32('id'),
+  event: t.string('event'),
+  repository: t.string('repository'),
+  sender: t.string('sender'),
+  bytes: t.u32('bytes'),
+})
+const Reached = json.template({
+  from: t.string('from'),
+  to: t.string('to'),
+  reached: t.each('reached', { name: t.string('name'), depth: t.u32('depth') }),
+})
+
 const NOTHING = Buffer.from('null')
 const COMMA = 0x2c
 
@@ -139,10 +153,7 @@ class NativeAgent {
       this.#names.idOf(event),
     )
     const id = this.#firstId + (this.#pages.length - 1) * RECORDS_PER_PAGE + row
-    return ctx.arena.from(
-      `{"id":${id},"event":${JSON.stringify(event)},"repository":${JSON.stringify(repository)},` +
-        `"sender":${JSON.stringify(sender)},"bytes":${body.length}}`,
-    )
+    return Receipt.render({ id, event, repository, sender, bytes: body.length }, ctx.arena)
   }
 
   #retrieve(ctx: PrimitiveContext, { body }: Request): Buffer {
@@ -185,7 +196,7 @@ class NativeAgent {
     // Scratch of this operation: how far each name is (0: not reached), and the names in the order of reaching.
     const steps = ctx.arena.uint8(this.#names.count)
     const queue = ctx.arena.int32(this.#names.count)
-    let reached = ''
+    const reached: { name: string; depth: number }[] = []
     let queued = 0
     queue[queued++] = sender
     for (let next = 0; next < queued; next++) {
@@ -195,13 +206,12 @@ class NativeAgent {
       for (const neighbour of this.#edges[name]!) {
         if (steps[neighbour] !== 0 || neighbour === sender) continue
         steps[neighbour] = step
-        if (queued > 1) reached += ','
-        reached += `{"name":${this.#names.jsonOf(neighbour)},"depth":${step}}`
         queue[queued++] = neighbour
+        reached.push({ name: this.#names.nameOf(neighbour), depth: step })
       }
     }
-    const [from, to] = [this.#names.jsonOf(sender), this.#names.jsonOf(repository)]
-    return ctx.arena.from(`{"from":${from},"to":${to},"reached":[${reached}]}`)
+    const [from, to] = [this.#names.nameOf(sender), this.#names.nameOf(repository)]
+    return Reached.render({ from, to, reached }, ctx.arena)
   }
 
   #connect(from: number, to: number): void {
@@ -261,17 +271,16 @@ class Page {
 /** Names by number, so that records hold and compare numbers. */
 class Names {
   readonly #ids = new Map<string, number>()
-  /** As they stand in an answer. */
-  readonly #json: string[] = []
+  readonly #names: string[] = []
 
   get count(): number {
-    return this.#json.length
+    return this.#names.length
   }
 
   idOf(name: string): number {
     let id = this.#ids.get(name)
     if (id === undefined) {
-      id = this.#json.push(JSON.stringify(name)) - 1
+      id = this.#names.push(name) - 1
       this.#ids.set(name, id)
     }
     return id
@@ -282,8 +291,8 @@ class Names {
     return name == null ? undefined : (this.#ids.get(name) ?? -1)
   }
 
-  jsonOf(id: number): string {
-    return this.#json[id]!
+  nameOf(id: number): string {
+    return this.#names[id]!
   }
 }
 
