@@ -83,7 +83,8 @@ impl Call {
 
     pub fn u32(&self, index: usize) -> Result<u32, Failure> {
         let number = self.f64(index)?;
-        if number >= 0.0 && number <= f64::from(u32::MAX) && number.fract() == 0.0 {
+        // There and back: `fract` is a library call where SSE4.1 cannot be taken for granted.
+        if f64::from(number as u32) == number {
             Ok(number as u32)
         } else {
             Err(Failure::argument(format!("argument {}: expected a u32, got {number}", index + 1)))

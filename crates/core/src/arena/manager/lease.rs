@@ -287,9 +287,7 @@ impl Manager {
         // Not even a chunk of the size class: one to the page. It is of an odd size, like the oversized ones.
         let exact = page_rounded(min);
         if exact > most {
-            let ManagerError::Budget(mut exceeded) = self.refused(owner, u64::from(exact), false) else {
-                unreachable!("refused() makes budget errors")
-            };
+            let mut exceeded = self.exceeded(owner, u64::from(exact), false);
             exceeded.chain.iter_mut().for_each(|level| level.refused = false);
             let level = Level {
                 name: "operation".into(),

@@ -293,10 +293,15 @@ impl Manager {
         }
     }
 
-    /// The chain of nodes from the owner up, as an error.
+    /// The chain of nodes from the owner up.
+    #[cold]
+    fn exceeded(&self, owner: u32, bytes: u64, injected: bool) -> Exceeded {
+        self.owners[owner].node.refusal_with(&self.node, bytes, injected)
+    }
+
     #[cold]
     fn refused(&self, owner: u32, bytes: u64, injected: bool) -> ManagerError {
-        ManagerError::Budget(self.owners[owner].node.refusal_with(&self.node, bytes, injected))
+        ManagerError::Budget(self.exceeded(owner, bytes, injected))
     }
 
     /// Counts a refusal that reaches the caller.
