@@ -115,6 +115,7 @@ export class BulkJob {
     const { words } = this
     const views = this.#store.views()
     const output = this.#output
+    output?.check()
     const bytes = output?.piece ?? this.#document
     const from = output?.length ?? 0
     const answer = started(raw.recordStep(this.#job, views, sliceMs, words, bytes, from, bytes.length))
@@ -148,11 +149,15 @@ class Output {
     this.piece = allocator.allocUnsafe(estimate)
   }
 
-  /** Makes room for `bytes` more. */
-  ensure(bytes: number): void {
+  /** Throws when what was written is gone. */
+  check(): void {
     if (this.piece.length < this.length) {
       throw new PrimarenaError('ERR_CHUNK_DETACHED', 'the allocator was reset while it was written to')
     }
+  }
+
+  /** Makes room for `bytes` more. */
+  ensure(bytes: number): void {
     const size = Math.max(this.length + bytes, Math.ceil(this.piece.length * 1.5))
     const extended = this.#allocator[window]?.extend(this.piece, size)
     if (extended) {
@@ -165,23 +170,8 @@ class Output {
   }
 
   finish(): Buffer {
-    if (this.piece.length < this.length) {
-      throw new PrimarenaError('ERR_CHUNK_DETACHED', 'the allocator was reset while it was written to')
-    }
+    this.check()
     this.#allocator[window]?.shrink(this.piece, this.length)
     return this.piece.subarray(0, this.length)
   }
-}
-
-/**
- * The bytes of a document as native code may read them: what lies on shared or resizable memory is copied first.
- */
-export function stableBytes(document: unknown): Uint8Array {
-  if (!(document instanceof Uint8Array)) {
-    const got = document === null ? 'null' : typeof document
-    throw new TypeError(`document: expected JSON as a Uint8Array, got ${got}`)
-  }
-  const { buffer } = document
-  const movable = !(buffer instanceof ArrayBuffer) || (buffer as { resizable?: boolean }).resizable === true
-  return movable ? new Uint8Array(document) : document
 }

@@ -139,7 +139,8 @@ export function closureEngine(layout: SlabLayout): Engine {
     static aim(record: Record, slab: Slab, index: number): void {
       record.#slab = slab
       record.#index = index
-      record.#generation = slab.u32[index + generations]!
+      // 0 where there is no slab: a generation that no record has.
+      record.#generation = slab.u32[index + generations] ?? 0
     }
 
     static aimed(slab: Slab, index: number): Record {

@@ -57,8 +57,8 @@ ${generation}=g+1;r.#generation=0;
 ${layout.columns.map(erase).join('')}
 if(g<${LAST_GENERATION - 1}){const t=s.u32[${FREE}];${entry('t')}=i;s.u32[${FREE}]=t+1;if(!s.listed)pool.relist(s)}
 else s.u32[${RETIRED}]++}
-static aimed(s,i){return new Record(s,i,${generation})}
-static aim(r,s,i){r.#slab=s;r.#index=i;r.#generation=${generation}}
+static aimed(s,i){return new Record(s,i,${generation}|0)}
+static aim(r,s,i){r.#slab=s;r.#index=i;r.#generation=${generation}|0}
 static owns(r){return #slab in r}
 static slabOf(r){return r.#slab}
 static indexOf(r){return r.#index}

@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer'
 import type { Allocator } from '../allocator.js'
+import { inputBytes, type BytesInput } from '../bytes.js'
 import { callNative, NativeRecordPool, raw } from '../native.js'
 import type { Owner } from '../owner.js'
-import { BulkJob, isSliced, stableBytes, started, type SliceOptions } from './record-bulk.js'
+import { BulkJob, isSliced, started, type SliceOptions } from './record-bulk.js'
 import { classesOf } from './record-codegen.js'
 import { RecordCursor } from './record-cursor.js'
 import { foreign, stale, type Engine } from './record-engine.js'
@@ -281,12 +282,12 @@ export class RecordPool<S extends RecordSchema = RecordSchema> implements Dispos
    * @throws ERR_JSON_SYNTAX, ERR_JSON_PATH, ERR_JSON_TYPE, ERR_JSON_MISSING; ERR_RECORD_VALUE for what does not fit its
    * field; ERR_POOL_EXHAUSTED, ERR_BUDGET_EXCEEDED, ERR_ABORTED
    */
-  fromJSON(document: Uint8Array, path?: string): Uint32Array
-  fromJSON(document: Uint8Array, path: string | undefined, options: SliceOptions): Promise<Uint32Array>
-  fromJSON(document: Uint8Array, path = '$[*]', options?: SliceOptions): Uint32Array | Promise<Uint32Array> {
+  fromJSON(document: BytesInput, path?: string): Uint32Array
+  fromJSON(document: BytesInput, path: string | undefined, options: SliceOptions): Promise<Uint32Array>
+  fromJSON(document: BytesInput, path = '$[*]', options?: SliceOptions): Uint32Array | Promise<Uint32Array> {
     this.store.open()
     if (typeof path !== 'string') throw new TypeError(`path: expected a string, got ${typeof path}`)
-    const bytes = stableBytes(document)
+    const bytes = inputBytes(document)
     const job = this.#job(raw.recordRead(this.#native.id, Buffer.from(path))).reading(bytes)
     return this.#run(job, options, () => job.slots())
   }
