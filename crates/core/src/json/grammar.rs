@@ -55,11 +55,22 @@ pub(crate) unsafe trait Engine {
     /// How many bytes behind the step are read too.
     const LOOK_AHEAD: usize;
 
-    /// Reads a step.
+    /// Reads a whole step.
     ///
     /// # Safety
     /// `from` is valid for reads of `64 * BLOCKS` bytes.
     unsafe fn load(from: *const u8) -> Self::Raw;
+    /// Whether [`Engine::load_part`] is implemented; else what is left of a document is copied.
+    const PARTIAL: bool = false;
+    /// Reads the `left` bytes that are left of a document, less than a step, and spaces behind them.
+    ///
+    /// # Safety
+    /// `from` is valid for reads of `left` bytes.
+    unsafe fn load_part(from: *const u8, left: usize) -> Self::Raw {
+        let _ = left;
+        // SAFETY: not called.
+        unsafe { Self::load(from) }
+    }
     fn any_high(raw: &Self::Raw) -> bool;
     fn quote(raw: &Self::Raw) -> Self::Word;
     fn backslash(raw: &Self::Raw) -> Self::Word;

@@ -52,7 +52,7 @@ impl Nest {
         }
         let mut before = self.context();
         let mut stack = self.stack;
-        let (mut bad, mut emptied) = (0, false);
+        let (mut bad, mut emptied) = (0, 0);
         while rest != 0 {
             let at = rest.trailing_zeros();
             rest &= rest - 1;
@@ -61,15 +61,20 @@ impl Nest {
             bad |= (stack ^ object) & !opens;
             let after = if opens != 0 { (stack << 1) | object } else { stack >> 1 };
             before ^= ((stack ^ after) & 1).wrapping_neg() << at << 1;
-            emptied |= after < 2;
+            emptied += u32::from(after < 2);
             stack = after;
         }
-        if emptied {
-            return self.walk_slowly(open, close, bit5);
+        let mut ended = 0;
+        if emptied != 0 {
+            // The root ends with the last bracket of the block, or this is a case for the slow walk.
+            if emptied > 1 || stack != 1 || !self.end() {
+                return self.walk_slowly(open, close, bit5);
+            }
+            ended = !0 << (63 - (open | close).leading_zeros()) << 1;
         }
         self.bad |= bad & 1 != 0;
         self.stack = stack;
-        (before, 0)
+        (before, ended)
     }
 
     /// The same for blocks that end the root, leave the word or pass the limit.
@@ -97,6 +102,13 @@ impl Nest {
             before = (before & !(!0 << at << 1)) | (self.context() << at << 1);
         }
         (before, 0)
+    }
+
+    /// The root ends, all levels being in the word; else nothing happens and the answer is `false`.
+    #[inline(always)]
+    pub(crate) fn end(&mut self) -> bool {
+        self.ended = self.spill.is_empty();
+        self.ended
     }
 
     fn depth(&self) -> u64 {

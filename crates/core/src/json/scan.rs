@@ -23,6 +23,9 @@ unsafe fn load<E: Engine>(
     unsafe {
         let mut from = input.as_ptr().add(at);
         if left < 64 * E::BLOCKS + E::LOOK_AHEAD {
+            if E::PARTIAL {
+                return (E::load_part(from, left), from);
+            }
             let to = padded.as_mut_ptr().cast::<u8>();
             to.write_bytes(b' ', PADDED);
             core::ptr::copy_nonoverlapping(from, to, left);

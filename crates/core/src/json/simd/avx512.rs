@@ -201,6 +201,41 @@ impl Planes {
     }
 }
 
+/// Turns eight blocks into bit planes.
+///
+/// Qword `g` of a block has bytes 8g…8g+7. Multiplying the unit matrix by them transposes 8 × 8 bits (and reverses
+/// the bytes, undone at the end), `gather` brings byte `k` of all groups into qword `k`, and three rounds of exchanges
+/// bring qword `k` of all blocks into plane `k`.
+#[inline(always)]
+fn planes(blocks: [__m512i; LANES]) -> Planes {
+    // SAFETY: see above.
+    unsafe {
+        let unit = _mm512_set1_epi64(0x8040_2010_0804_0201_u64 as i64);
+        let gather = _mm512_set_epi64(
+            0x3F37_2F27_1F17_0F07,
+            0x3E36_2E26_1E16_0E06,
+            0x3D35_2D25_1D15_0D05,
+            0x3C34_2C24_1C14_0C04,
+            0x3B33_2B23_1B13_0B03,
+            0x3A32_2A22_1A12_0A02,
+            0x3931_2921_1911_0901,
+            0x3830_2820_1810_0800,
+        );
+        let b = blocks.map(|bytes| {
+            let bits = _mm512_gf2p8affine_epi64_epi8::<0>(unit, bytes);
+            _mm512_permutexvar_epi8(gather, bits)
+        });
+        // Qwords within 128 bits: the even and odd planes of two blocks; then the 128 bits among them.
+        let even = |i: usize| _mm512_unpacklo_epi64(b[i], b[i + 1]);
+        let odd = |i: usize| _mm512_unpackhi_epi64(b[i], b[i + 1]);
+        let [p0, p2, p4, p6] = transpose([even(0), even(2), even(4), even(6)]);
+        let [p1, p3, p5, p7] = transpose([odd(0), odd(2), odd(4), odd(6)]);
+        // The bits of each byte are reversed: as a matrix, the mirrored unit turns them round.
+        let mirror = _mm512_set1_epi64(0x8040_2010_0804_0201_u64 as i64);
+        Planes([p0, p1, p2, p3, p4, p5, p6, p7].map(|p| Lanes(_mm512_gf2p8affine_epi64_epi8::<0>(p, mirror))))
+    }
+}
+
 /// A 4 × 4 transposition of 128 bits each. (A function, since closures are not sure to be inlined.)
 #[inline(always)]
 fn transpose(c: [__m512i; 4]) -> [__m512i; 4] {
@@ -229,40 +264,25 @@ unsafe impl Engine for Avx512 {
 
     #[inline(always)]
     unsafe fn load(from: *const u8) -> Planes {
-        // Bytes of a lane group: qword `g` of a block has bytes 8g…8g+7. Multiplying the unit matrix by them
-        // transposes 8 × 8 bits (and reverses the bytes, undone at the end), `gather` brings byte `k` of all
-        // groups into qword `k`, and three rounds of exchanges bring qword `k` of all blocks into plane `k`.
         // SAFETY: see above; the caller gives 512 readable bytes.
         unsafe {
-            let unit = _mm512_set1_epi64(0x8040_2010_0804_0201_u64 as i64);
-            let gather = _mm512_set_epi64(
-                0x3F37_2F27_1F17_0F07,
-                0x3E36_2E26_1E16_0E06,
-                0x3D35_2D25_1D15_0D05,
-                0x3C34_2C24_1C14_0C04,
-                0x3B33_2B23_1B13_0B03,
-                0x3A32_2A22_1A12_0A02,
-                0x3931_2921_1911_0901,
-                0x3830_2820_1810_0800,
-            );
-            let block = |i: usize| {
-                let bytes = _mm512_loadu_si512(from.add(64 * i).cast());
-                let bits = _mm512_gf2p8affine_epi64_epi8::<0>(unit, bytes);
-                _mm512_permutexvar_epi8(gather, bits)
-            };
-            let b = [block(0), block(1), block(2), block(3), block(4), block(5), block(6), block(7)];
-            // Qwords within 128 bits: the even and odd planes of two blocks; then the 128 bits among them.
-            let even = |i: usize| _mm512_unpacklo_epi64(b[i], b[i + 1]);
-            let odd = |i: usize| _mm512_unpackhi_epi64(b[i], b[i + 1]);
-            let [p0, p2, p4, p6] = transpose([even(0), even(2), even(4), even(6)]);
-            let [p1, p3, p5, p7] = transpose([odd(0), odd(2), odd(4), odd(6)]);
-            // The bits of each byte are reversed: as a matrix, the mirrored unit turns them round.
-            let mirror = _mm512_set1_epi64(0x8040_2010_0804_0201_u64 as i64);
-            Planes(
-                [p0, p1, p2, p3, p4, p5, p6, p7]
-                    .map(|p| Lanes(_mm512_gf2p8affine_epi64_epi8::<0>(p, mirror))),
-            )
+            let block = |i: usize| _mm512_loadu_si512(from.add(64 * i).cast());
+            planes([block(0), block(1), block(2), block(3), block(4), block(5), block(6), block(7)])
         }
+    }
+    const PARTIAL: bool = true;
+    #[inline(always)]
+    unsafe fn load_part(from: *const u8, left: usize) -> Planes {
+        let spaces = Lanes::splat(u64::from_ne_bytes([b' '; 8])).0;
+        let mut blocks = [spaces; LANES];
+        let mut at = 0;
+        while at < left {
+            let mask = if left - at >= 64 { !0 } else { !(!0 << (left - at)) };
+            // SAFETY: see above; only bytes that are left are read, the others cannot fault.
+            blocks[at / 64] = unsafe { _mm512_mask_loadu_epi8(spaces, mask, from.add(at).cast()) };
+            at += 64;
+        }
+        planes(blocks)
     }
     #[inline(always)]
     fn any_high(raw: &Planes) -> bool {
@@ -386,7 +406,7 @@ unsafe impl Engine for Avx512 {
             }
             count += lane.count_ones() as usize;
         }
-        let (mut bad, mut emptied) = (0, false);
+        let (mut bad, mut emptied) = (0, 0);
         let mut stack = nest.stack;
         if nest.has_room(count as u32) {
             carry.contexts[0] = stack as u8;
@@ -396,15 +416,20 @@ unsafe impl Engine for Avx512 {
                 let (opens, object) = (byte & 2 != 0, (byte >> 5) & 1);
                 bad |= (stack ^ object) & u64::from(!opens);
                 stack = if opens { (stack << 1) | object } else { stack >> 1 };
-                emptied |= stack < 2;
+                emptied += u32::from(stack < 2);
                 // SAFETY: `i` is below 512.
                 unsafe { *carry.contexts.get_unchecked_mut(1 + i) = stack as u8 };
             }
         } else {
-            emptied = true;
+            emptied = 2;
         }
-        if emptied {
-            return walk_slowly(structure, nest);
+        let mut ended = Lanes::zero();
+        if emptied != 0 {
+            // The root ends with the last bracket of the step, or this is a case for the slow walk.
+            if emptied > 1 || stack != 1 || !nest.end() {
+                return walk_slowly(structure, nest);
+            }
+            ended = behind_last(&lanes);
         }
         nest.bad |= bad & 1 != 0;
         // Where the context changes, bit by bit in the order of brackets, then each at its bracket's place.
@@ -426,12 +451,22 @@ unsafe impl Engine for Avx512 {
         nest.stack = stack;
         // A change holds from the byte after its bracket on.
         let after = changes.prefix_xor(&mut context);
-        (after ^ changes, Lanes::zero())
+        (after ^ changes, ended)
     }
 }
 
-/// # Safety
-/// None beyond the module's.
+/// All bits behind the last one set; some bit is set.
+#[inline(always)]
+fn behind_last(lanes: &[u64; LANES]) -> Lanes {
+    let last = lanes.iter().rposition(|lane| *lane != 0).unwrap_or(0);
+    let behind = !0 << (63 - lanes[last].leading_zeros()) << 1;
+    // SAFETY: see above.
+    unsafe {
+        let others = _mm512_maskz_set1_epi64(0xFEu8 << last, -1);
+        Lanes(_mm512_mask_set1_epi64(others, 1 << last, behind))
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn walk_slowly(structure: &Structure<Lanes>, nest: &mut Nest) -> (Lanes, Lanes) {
