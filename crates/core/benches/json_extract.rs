@@ -70,7 +70,9 @@ fn contenders<'a>(extractor: &'a Extractor) -> Vec<Contender<'a>> {
 
 fn main() {
     let mut corpora = support::corpora();
-    corpora.retain(|corpus| corpus.name == "24 KB" || corpus.name == "500 KB hooks");
+    corpora.retain(|corpus| {
+        std::env::var("EVENTS").is_err() && (corpus.name == "24 KB" || corpus.name == "500 KB hooks")
+    });
     corpora.insert(0, support::events());
     let ab = std::env::args().any(|arg| arg == "--ab");
     let mut criterion = if ab { Criterion::default() } else { Criterion::default().configure_from_args() };

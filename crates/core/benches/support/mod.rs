@@ -155,9 +155,12 @@ fn thread_time() -> Duration {
 /// What is compared: it returns a number that is the same for all, or is worth keeping.
 pub type Contender<'a> = (&'static str, Box<dyn FnMut(&[u8]) -> usize + 'a>);
 
-/// Runs all contenders in shuffled rounds and prints GB/s and time against the first by medians of processor time.
+/// Runs all contenders (or those that `ONLY` names, with bars between) in shuffled rounds and prints GB/s and time against the first by medians of processor time.
 pub fn compare(corpus: &Corpus, contenders: &mut [Contender<'_>]) {
     let rounds = std::env::var("ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(15);
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let named = |name: &str| only.is_empty() || only.split('|').any(|own| own == name);
+    let mut contenders: Vec<_> = contenders.iter_mut().filter(|contender| named(contender.0)).collect();
     let mut rng = Rng(7);
     let mut times = vec![Vec::new(); contenders.len()];
     let mut order: Vec<usize> = (0..contenders.len()).collect();
@@ -182,7 +185,8 @@ pub fn compare(corpus: &Corpus, contenders: &mut [Contender<'_>]) {
     let medians: Vec<f64> = times.iter_mut().map(median).collect();
     let (bytes, count) = (corpus.bytes() as f64, corpus.documents.len() as f64);
     println!("{} ({count} documents, {:.1} KB on average)", corpus.name, bytes / count / 1e3);
-    for (i, (name, _)) in contenders.iter().enumerate() {
+    for (i, contender) in contenders.iter().enumerate() {
+        let name = contender.0;
         let (gbps, each) = (bytes / medians[i] / 1e9, medians[i] / count * 1e6);
         println!("  {name:32} {gbps:6.2} GB/s {each:9.2} us  x{:.2}", medians[0] / medians[i]);
     }

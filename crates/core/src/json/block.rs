@@ -92,12 +92,7 @@ unsafe impl<B: Bytes> Engine for Block<B> {
         unsafe { literals(from, starts, carry) }
     }
     #[inline(always)]
-    unsafe fn walk(
-        _: *const u8,
-        structure: &Structure<u64>,
-        nest: &mut Nest,
-        _: &mut Overhang,
-    ) -> (u64, u64) {
+    unsafe fn walk(_: *const u8, structure: &Structure<u64>, nest: &mut Nest) -> (u64, u64) {
         nest.walk(structure.open, structure.close, structure.bit5)
     }
 }

@@ -111,7 +111,6 @@ pub(crate) unsafe trait Engine {
         from: *const u8,
         structure: &Structure<Self::Word>,
         nest: &mut Nest,
-        carry: &mut Self::Carry,
     ) -> (Self::Word, Self::Word);
 }
 
@@ -267,7 +266,7 @@ impl<E: Engine> Grammar<E> {
         let string_start = quote & inside;
 
         // SAFETY: as above; brackets are bytes of the input.
-        let (in_object, ended) = unsafe { E::walk(from, &structure, &mut self.nest, &mut self.engine) };
+        let (in_object, ended) = unsafe { E::walk(from, &structure, &mut self.nest) };
         bad = bad | (ended & !all.white);
 
         let behind_open = behind(open, white, &mut self.after_open);

@@ -164,22 +164,13 @@ pub(crate) struct Carry {
     starts_n: Lanes,
     /// Whether the last four bytes of the step before have a `u` of an escape.
     pending: bool,
-    /// The innermost container after each bracket of a step, in bit 0; the first is that before the step.
-    contexts: [u8; 1 + 512 + 64],
 }
 
 impl Default for Carry {
     #[inline(always)]
     fn default() -> Self {
         let zero = Lanes::zero();
-        Carry {
-            unicode: zero,
-            starts_t: zero,
-            starts_f: zero,
-            starts_n: zero,
-            pending: false,
-            contexts: [0; 1 + 512 + 64],
-        }
+        Carry { unicode: zero, starts_t: zero, starts_f: zero, starts_n: zero, pending: false }
     }
 }
 
@@ -381,12 +372,7 @@ unsafe impl Engine for Avx512 {
         (known | rest, ((rest ^ right) | (starts & !known)).any())
     }
     #[inline(always)]
-    unsafe fn walk(
-        from: *const u8,
-        structure: &Structure<Lanes>,
-        nest: &mut Nest,
-        carry: &mut Carry,
-    ) -> (Lanes, Lanes) {
+    unsafe fn walk(from: *const u8, structure: &Structure<Lanes>, nest: &mut Nest) -> (Lanes, Lanes) {
         let brackets = structure.open | structure.close;
         if !brackets.any() {
             return (Lanes::splat(nest.context()), Lanes::zero());
@@ -406,22 +392,26 @@ unsafe impl Engine for Avx512 {
             }
             count += lane.count_ones() as usize;
         }
+        if !nest.has_room(count as u32) {
+            return walk_slowly(structure, nest);
+        }
+        // One bit for each bracket, in order: whether the context differs behind it from that before.
         let (mut bad, mut emptied) = (0, 0);
         let mut stack = nest.stack;
-        if nest.has_room(count as u32) {
-            carry.contexts[0] = stack as u8;
-            for i in 0..count {
+        let mut differs = [0; 512 / 64 + 2];
+        for (word, first) in differs.iter_mut().zip((0..count).step_by(64)) {
+            let (mut bits, last) = (0, count.min(first + 64));
+            for i in first..last {
                 // SAFETY: `found` was written up to `count`, at most 512.
                 let byte = u64::from(unsafe { found.get_unchecked(i).assume_init() });
                 let (opens, object) = (byte & 2 != 0, (byte >> 5) & 1);
                 bad |= (stack ^ object) & u64::from(!opens);
-                stack = if opens { (stack << 1) | object } else { stack >> 1 };
-                emptied += u32::from(stack < 2);
-                // SAFETY: `i` is below 512.
-                unsafe { *carry.contexts.get_unchecked_mut(1 + i) = stack as u8 };
+                let after = if opens { (stack << 1) | object } else { stack >> 1 };
+                emptied += u32::from(after < 2);
+                bits = (bits >> 1) | ((stack ^ after) << 63);
+                stack = after;
             }
-        } else {
-            emptied = 2;
+            *word = bits >> (64 - (last - first));
         }
         let mut ended = Lanes::zero();
         if emptied != 0 {
@@ -432,18 +422,13 @@ unsafe impl Engine for Avx512 {
             ended = behind_last(&lanes);
         }
         nest.bad |= bad & 1 != 0;
-        // Where the context changes, bit by bit in the order of brackets, then each at its bracket's place.
+        // Each of these bits at its bracket's place.
         let mut changes = [0; LANES];
         let mut at = 0;
         for (change, lane) in changes.iter_mut().zip(lanes) {
-            // SAFETY: see above; `at` is at most 512, so 65 bytes from there are in `contexts`.
-            let differs = unsafe {
-                let now = _mm512_loadu_si512(carry.contexts.as_ptr().add(at + 1).cast());
-                let before = _mm512_loadu_si512(carry.contexts.as_ptr().add(at).cast());
-                _mm512_test_epi8_mask(_mm512_xor_si512(now, before), _mm512_set1_epi8(1))
-            };
+            let bits = (differs[at / 64] >> (at % 64)) | (differs[at / 64 + 1] << 1 << (63 - at % 64));
             // SAFETY: see above.
-            *change = unsafe { _pdep_u64(differs, lane) };
+            *change = unsafe { _pdep_u64(bits, lane) };
             at += lane.count_ones() as usize;
         }
         let changes = Lanes::from_array(&changes);
