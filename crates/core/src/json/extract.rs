@@ -144,14 +144,14 @@ impl Task for Validated<'_> {
     unsafe fn run<E: Engine>(self) -> Outcome {
         let Validated { input, max_depth, mut walker } = self;
         let mut scanner = Scanner::<E>::new(input, max_depth);
-        let mut blocks = Blocks::default();
+        let mut blocks = Blocks::<E::Word>::new();
         while scanner.goes_on() {
             let base = scanner.at();
             // SAFETY: the caller's promise; it goes on.
             let masks = unsafe { scanner.step() };
             if !walker.done() && !scanner.is_bad() {
-                blocks.set::<E>(&masks);
-                walker.feed(base, E::BLOCKS, &blocks);
+                blocks.set(&masks, walker.lengths(E::BLOCKS));
+                walker.feed(base, E::BLOCKS, &blocks.found);
             }
         }
         if !scanner.finish() {
@@ -175,13 +175,13 @@ impl Task for Trusted<'_> {
         let Trusted { input, mut walker, most } = self;
         let most = most.map_or(usize::MAX, |most| most as usize);
         let mut glancer = Glancer::new(input, 0);
-        let mut blocks = Blocks::default();
+        let mut blocks = Blocks::<E::Word>::new();
         loop {
             let base = glancer.at;
             // SAFETY: the caller's promise.
             let Some(masks) = (unsafe { glancer.step::<E>() }) else { break };
-            blocks.set::<E>(&masks);
-            walker.feed(base, E::BLOCKS, &blocks);
+            blocks.set(&masks, walker.lengths(E::BLOCKS));
+            walker.feed(base, E::BLOCKS, &blocks.found);
             if walker.done() || walker.complete(most) {
                 break;
             }

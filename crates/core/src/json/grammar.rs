@@ -117,12 +117,15 @@ pub(crate) unsafe trait Engine {
 /// What a step leaves for those who look for values in it; strings are taken into account, but for `backslash`.
 #[derive(Clone, Copy)]
 pub(crate) struct Masks<W> {
-    /// Quotes that start or end a string.
-    pub(crate) quote: W,
+    /// Quotes that start a string, and those that end one.
+    pub(crate) string_start: W,
+    pub(crate) string_end: W,
     pub(crate) backslash: W,
     pub(crate) open: W,
     pub(crate) close: W,
     pub(crate) comma: W,
+    pub(crate) colon: W,
+    pub(crate) white: W,
 }
 
 impl<W: Word> Masks<W> {
@@ -130,7 +133,16 @@ impl<W: Word> Masks<W> {
     #[inline(always)]
     fn of_string() -> Self {
         let zero = W::zero();
-        Masks { quote: zero, backslash: zero, open: zero, close: zero, comma: zero }
+        Masks {
+            string_start: zero,
+            string_end: zero,
+            backslash: zero,
+            open: zero,
+            close: zero,
+            comma: zero,
+            colon: zero,
+            white: zero,
+        }
     }
 }
 
@@ -152,9 +164,19 @@ impl Outline {
         if backslash.any() | (self.escape != 0) {
             quote = quote & !E::escaped(backslash, &mut self.escape);
         }
-        let outside = !E::prefix_xor(quote, &mut self.in_string);
-        let Structure { open, close, comma, .. } = E::structure(raw);
-        Masks { quote, backslash, open: open & outside, close: close & outside, comma: comma & outside }
+        let inside = E::prefix_xor(quote, &mut self.in_string);
+        let outside = !inside;
+        let all = E::structure(raw);
+        Masks {
+            string_start: quote & inside,
+            string_end: quote & outside,
+            backslash,
+            open: all.open & outside,
+            close: all.close & outside,
+            comma: all.comma & outside,
+            colon: all.colon & outside,
+            white: all.white & outside,
+        }
     }
 }
 
@@ -287,7 +309,8 @@ impl<E: Engine> Grammar<E> {
             bad = bad | unsafe { self.scalars(raw, from, scalar, scalar_start) };
         }
         self.bad |= bad.any();
-        Masks { quote, backslash, open, close, comma }
+        let string_end = quote & outside;
+        Masks { string_start, string_end, backslash, open, close, comma, colon, white }
     }
 
     #[inline(always)]

@@ -2,31 +2,44 @@
 
 use super::captures::Captures;
 use super::extract::Outcome;
-use super::grammar::{Engine, Masks};
+use super::grammar::Masks;
 use super::simd::Word;
 use super::text::name_bytes;
-use super::trie::{NodeId, Trie};
+use super::trie::{Node, NodeId, Trie};
 
 /// No node, no member.
 const NONE: u32 = u32::MAX;
 
-/// A name as words to compare with a document.
+/// A name as it is in a document, its quotes included.
 #[derive(Clone, Debug)]
 struct Name {
-    /// The first eight bytes, closing quote included, where they reach; the rest is zero.
+    /// The last eight bytes, as far as there are so many; what lies before them is zero.
     word: u64,
     mask: u64,
-    /// What of the name and its quote lies behind eight bytes.
-    rest: Box<[u8]>,
+    /// The first eight bytes, if there are more than eight.
+    first: u64,
+    /// What lies between the first and the last eight, if there are more than sixteen.
+    middle: Box<[u8]>,
+    /// In bytes, with quotes.
     length: usize,
     child: NodeId,
+}
+
+impl Name {
+    /// Whether `text`, which is longer than eight bytes, starts as this name does; its end is known to fit.
+    #[inline(always)]
+    fn starts(&self, text: &[u8]) -> bool {
+        // Two words that may overlap: `memcmp` took a third of the time of a document of 1 KB.
+        let first = text.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+        first == self.first && (self.middle.is_empty() || text[8..].starts_with(&self.middle))
+    }
 }
 
 /// What is looked for in one container.
 #[derive(Clone, Debug, Default)]
 struct Place {
     names: Vec<Name>,
-    /// One bit for each hash of the first two bytes that a name in `names` has.
+    /// One bit for each hash of the last bytes that a name in `names` has.
     filter: u64,
     /// The names themselves, for those that are escaped in the document.
     texts: Vec<Box<[u8]>>,
@@ -41,48 +54,65 @@ struct Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     places: Vec<Place>,
+    /// How far the closing quote of a name is from its opening one, for all names. Empty if there are too many.
+    lengths: Vec<u32>,
 }
 
+/// With more different lengths of names than this, no name is told by its length.
+const MAX_LENGTHS: usize = 16;
+
+/// A hash of the two bytes before the closing quote, which is the highest byte.
 #[inline(always)]
 fn hash(word: u64) -> u32 {
-    ((word as u16).wrapping_mul(0x9E37) >> 10) as u32
+    (((word >> 40) as u16).wrapping_mul(0x9E37) >> 10) as u32
+}
+
+impl Place {
+    fn new(node: &Node) -> Self {
+        let mut filter = 0;
+        let names = node.names.iter().map(|(text, child)| {
+            let quoted = [b"\"", &text[..], b"\""].concat();
+            // A name with such bytes is escaped wherever it occurs: it must not be compared as it is.
+            let escaped = text.iter().any(|b| matches!(b, b'"' | b'\\' | 0..=0x1F));
+            let (head, last) = quoted.split_at(quoted.len().saturating_sub(8));
+            let first = quoted.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+            let middle = head.get(8..).unwrap_or_default();
+            let word =
+                last.iter().rev().fold(0, |word, b| (word << 8) | u64::from(*b)) << (64 - 8 * last.len());
+            let mask = !0 << (64 - 8 * last.len());
+            if text.is_empty() {
+                // Before its quotes anything may be.
+                filter = !0;
+            } else if !escaped {
+                filter |= 1 << hash(word);
+            }
+            let (word, mask) = if escaped { (1, 0) } else { (word, mask) };
+            Name { word, mask, first, middle: middle.into(), length: quoted.len(), child: *child }
+        });
+        Place {
+            names: names.collect(),
+            filter,
+            texts: node.names.iter().map(|(text, _)| text.clone()).collect(),
+            slots: node.slots.clone(),
+            indexes: node.indexes.clone(),
+            any: node.any.unwrap_or(NONE),
+            enters_object: node.enters_object(),
+            enters_array: node.enters_array(),
+        }
+    }
 }
 
 impl Wanted {
     pub(crate) fn new(trie: &Trie) -> Self {
-        let place = |node: &super::trie::Node| {
-            let mut filter = 0;
-            let names = node.names.iter().map(|(text, child)| {
-                let mut quoted = text.to_vec();
-                quoted.push(b'"');
-                // A name with such bytes is escaped wherever it occurs: it must not be compared as it is.
-                let escaped = text.iter().any(|b| matches!(b, b'"' | b'\\' | 0..=0x1F));
-                let mut first = [0; 8];
-                let count = quoted.len().min(8);
-                first[..count].copy_from_slice(&quoted[..count]);
-                let word = u64::from_le_bytes(first);
-                let mask = if count == 8 { !0 } else { (1 << (8 * count)) - 1 };
-                if text.is_empty() {
-                    // One byte only: whatever follows the quote.
-                    filter = !0;
-                } else if !escaped {
-                    filter |= 1 << hash(word);
-                }
-                let (word, mask) = if escaped { (1, 0) } else { (word, mask) };
-                Name { word, mask, rest: quoted[count..].into(), length: text.len(), child: *child }
-            });
-            Place {
-                names: names.collect(),
-                filter,
-                texts: node.names.iter().map(|(text, _)| text.clone()).collect(),
-                slots: node.slots.clone(),
-                indexes: node.indexes.clone(),
-                any: node.any.unwrap_or(NONE),
-                enters_object: node.enters_object(),
-                enters_array: node.enters_array(),
-            }
-        };
-        Wanted { places: trie.nodes().iter().map(place).collect() }
+        let places: Vec<Place> = trie.nodes().iter().map(Place::new).collect();
+        let names = places.iter().flat_map(|place| &place.names);
+        let mut lengths: Vec<u32> = names.map(|name| name.length as u32 - 1).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        if lengths.len() > MAX_LENGTHS || lengths.last().is_some_and(|longest| *longest > 63) {
+            lengths.clear();
+        }
+        Wanted { places, lengths }
     }
 }
 
@@ -116,26 +146,61 @@ struct Frame {
     to: u32,
 }
 
-/// The bitmaps of one step.
+/// The bitmaps of one step, block by block.
 #[derive(Default)]
-pub(crate) struct Blocks {
-    quote: [u64; 8],
+pub(crate) struct Found {
+    string_start: [u64; 8],
     backslash: [u64; 8],
     open: [u64; 8],
     close: [u64; 8],
     comma: [u64; 8],
-    any_backslash: bool,
+    /// Colons behind names that may be wanted.
+    colon: [u64; 8],
+    /// Whether a string that ends in this step may have a backslash.
+    backslashes: bool,
 }
 
-impl Blocks {
+/// Prepares the bitmaps of each step for the walker.
+pub(crate) struct Blocks<W> {
+    pub(crate) found: Found,
+    string_start: W,
+    /// Whether the string that the step ended in, if it did, may have a backslash.
+    pending: bool,
+}
+
+impl<W: Word> Blocks<W> {
     #[inline(always)]
-    pub(crate) fn set<E: Engine>(&mut self, masks: &Masks<E::Word>) {
-        masks.quote.store(&mut self.quote);
-        masks.backslash.store(&mut self.backslash);
-        masks.open.store(&mut self.open);
-        masks.close.store(&mut self.close);
-        masks.comma.store(&mut self.comma);
-        self.any_backslash = masks.backslash.any();
+    pub(crate) fn new() -> Self {
+        Blocks { found: Found::default(), string_start: W::zero(), pending: false }
+    }
+
+    /// `lengths`: from opening to closing quote of the names that are wanted; `None` if that does not matter.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, masks: &Masks<W>, lengths: Option<&[u32]>) {
+        let Found { string_start, backslash, open, close, comma, colon, backslashes } = &mut self.found;
+        masks.string_start.store(string_start);
+        masks.backslash.store(backslash);
+        masks.open.store(open);
+        masks.close.store(close);
+        masks.comma.store(comma);
+        let here = masks.backslash.any();
+        *backslashes = here | self.pending;
+        self.pending = here | (self.pending & !masks.string_start.any());
+        let mut names = masks.string_end;
+        if let Some(lengths) = lengths
+            && !*backslashes
+        {
+            let up = masks.string_start.blocks_up(self.string_start);
+            let mut ends = W::zero();
+            for length in lengths {
+                ends = ends | masks.string_start.up_by(up, *length);
+            }
+            names = names & ends;
+        }
+        self.string_start = masks.string_start;
+        // Behind white space, and at the front of a step, any colon may follow any name.
+        let behind = (names | masks.white).up1(&mut !W::zero());
+        (masks.colon & behind).store(colon);
     }
 }
 
@@ -241,35 +306,55 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// The lengths by which names are told in the next step of `count` blocks. One block while all is skipped
+    /// is not worth it.
+    #[inline(always)]
+    pub(crate) fn lengths(&self, count: usize) -> Option<&'a [u32]> {
+        let wanted = self.wanted;
+        (count > 1 || self.skip == 0).then_some(&wanted.lengths[..]).filter(|lengths| !lengths.is_empty())
+    }
+
     /// Follows the paths through one step, whose first block starts at `base`.
     #[inline(always)]
-    pub(crate) fn feed(&mut self, base: usize, count: usize, blocks: &Blocks) {
+    pub(crate) fn feed(&mut self, base: usize, count: usize, found: &Found) {
         for i in 0..count {
-            let (open, close) = (blocks.open[i], blocks.close[i]);
-            let mut bits = open | close | blocks.comma[i];
+            let (open, close) = (found.open[i], found.close[i]);
             let base = base + 64 * i;
+            // The bits of what lies ahead in the block.
+            let mut ahead = !0;
             loop {
                 if self.skip != 0 {
-                    let (opens, closes) = (open & bits, close & bits);
+                    let (opens, closes) = (open & ahead, close & ahead);
                     if closes.count_ones() < self.skip {
                         self.skip += opens.count_ones();
                         self.skip -= closes.count_ones();
                         break;
                     }
-                    bits &= self.skip_brackets(base, opens, closes);
+                    ahead &= self.skip_brackets(base, opens, closes);
                     if self.done {
                         return;
                     }
                 }
+                // In objects names are of interest, and commas where they end a value; in arrays all commas.
+                let colons = if self.frame.object { found.colon[i] } else { 0 };
+                let commas = if !self.frame.object | (self.child != NONE) { found.comma[i] } else { 0 };
+                let bits = (open | close | colons | commas) & ahead;
                 if bits == 0 {
                     break;
                 }
-                let at = base + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                // Bits are set for bytes of the input only; the check costs nothing that is seen.
+                let bit = bits.trailing_zeros();
+                ahead = !0 << bit << 1;
+                let at = base + bit as usize;
+                // Bits are set for bytes of the input only.
                 match self.input.get(at) {
-                    Some(b',') => self.comma(at, base, i, blocks),
-                    Some(b'{' | b'[') => self.open(at, base, i, blocks),
+                    Some(b':') => self.name(at, i, found),
+                    Some(b',') => {
+                        self.end_scalar(at);
+                        if !self.frame.object {
+                            self.element(at);
+                        }
+                    }
+                    Some(b'{' | b'[') => self.open(at),
                     _ => self.close(at),
                 }
                 if self.done {
@@ -345,17 +430,7 @@ impl<'a> Walker<'a> {
     }
 
     #[inline(always)]
-    fn comma(&mut self, at: usize, base: usize, block: usize, blocks: &Blocks) {
-        self.end_scalar(at);
-        if self.frame.object {
-            self.name(at, base, block, blocks);
-        } else {
-            self.element(at);
-        }
-    }
-
-    #[inline(always)]
-    fn open(&mut self, at: usize, base: usize, block: usize, blocks: &Blocks) {
+    fn open(&mut self, at: usize) {
         let child = self.child;
         if child == NONE {
             self.skip = 1;
@@ -384,7 +459,6 @@ impl<'a> Walker<'a> {
         self.to = self.from;
         if object {
             self.seen.resize(seen as usize + place.names.len(), Seen { from: NONE, to: NONE });
-            self.name(at, base, block, blocks);
         } else {
             self.element(at);
         }
@@ -438,75 +512,67 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// A member may follow the bracket or comma at `at`.
+    /// A name stands before the colon at `at`.
     #[inline(always)]
-    fn name(&mut self, at: usize, base: usize, block: usize, blocks: &Blocks) {
-        let mut start = at + 1;
-        if self.input.get(start) != Some(&b'"') {
-            start = skip_white(self.input, start);
-            if self.input.get(start) != Some(&b'"') {
-                if self.input.get(start) != Some(&b'}') {
-                    self.broken = self.broken.min(start);
-                }
-                return;
-            }
+    fn name(&mut self, at: usize, block: usize, found: &Found) {
+        let mut end = at;
+        while end > 0 && is_white(self.input[end - 1]) {
+            end -= 1;
         }
-        start += 1;
         let place = &self.wanted.places[self.frame.place as usize];
-        let word = word_at(self.input, start);
+        let word = word_before(self.input, end);
         if (place.filter >> hash(word)) & 1 != 0 {
             for (i, name) in place.names.iter().enumerate() {
                 if word & name.mask == name.word
-                    && (name.rest.is_empty()
-                        || self.input[start..].get(8..).is_some_and(|r| r.starts_with(&name.rest)))
+                    && let Some(start) = end.checked_sub(name.length)
+                    && (name.length <= 8 || name.starts(&self.input[start..]))
+                    // A quote behind a backslash does not start a string.
+                    && !(start > 0 && self.input[start - 1] == b'\\')
                 {
-                    return self.member(i as u32, name.child, start + name.length + 1);
+                    return self.member(i as u32, name.child, at);
                 }
             }
         }
-        if blocks.any_backslash && may_have_escape(start, base - 64 * block, blocks) {
-            self.escaped_name(start);
+        if found.backslashes && may_have_escape(at, end, block, found) {
+            self.escaped_name(at, end);
         }
     }
 
-    /// The same for a name that may have escapes.
+    /// The same for a name that may have escapes and ends before `end`.
     #[cold]
     #[inline(never)]
-    fn escaped_name(&mut self, start: usize) {
-        let mut end = start;
+    fn escaped_name(&mut self, at: usize, end: usize) {
+        let Some((b'"', head)) = self.input[..end].split_last() else {
+            return self.broken = self.broken.min(at);
+        };
+        // The last quote that no backslash precedes: names start behind a bracket, a comma or white space.
+        let mut start = head.len();
         loop {
-            match self.input.get(end) {
-                None => return self.broken = self.broken.min(end),
-                Some(b'"') => break,
-                Some(b'\\') => end += 2,
-                Some(_) => end += 1,
+            match memchr::memrchr(b'"', &head[..start]) {
+                None => return self.broken = self.broken.min(at),
+                Some(quote) => start = quote,
+            }
+            if start == 0 || head[start - 1] != b'\\' {
+                break;
             }
         }
+        let text = name_bytes(&head[start + 1..]);
         let place = &self.wanted.places[self.frame.place as usize];
-        let text = name_bytes(&self.input[start..end]);
         if let Some(i) = place.texts.iter().position(|own| **own == *text) {
-            self.member(i as u32, place.names[i].child, end + 1);
+            self.member(i as u32, place.names[i].child, at);
         }
     }
 
-    /// The member whose name ends before `at` is number `i` of those wanted.
+    /// The member whose colon is at `at` is number `i` of those wanted.
     #[inline(always)]
     fn member(&mut self, i: u32, child: NodeId, at: usize) {
-        let mut start = at;
-        if self.input.get(start) != Some(&b':') {
-            start = skip_white(self.input, start);
-            if self.input.get(start) != Some(&b':') {
-                self.broken = self.broken.min(start);
-                return;
-            }
-        }
-        let start = skip_white(self.input, start + 1);
+        let start = skip_white(self.input, at + 1);
+        let member = self.frame.seen + i;
+        let Some(&earlier) = self.seen.get(member as usize) else { return };
         if start >= self.input.len() {
             self.broken = self.broken.min(start);
             return;
         }
-        let member = self.frame.seen + i;
-        let Some(&earlier) = self.seen.get(member as usize) else { return };
         if earlier.from != NONE {
             if self.duplicates == Duplicates::First {
                 return;
@@ -519,26 +585,25 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// Whether the name that starts at `start` may contain a backslash; `base` is where the step starts.
+/// Whether the name before `end`, whose colon is at `at` in this block of a step, may contain a backslash.
 #[inline(always)]
-fn may_have_escape(start: usize, base: usize, blocks: &Blocks) -> bool {
-    let (block, bit) = ((start - base) / 64, (start - base) % 64);
-    let (Some(quote), Some(backslash)) = (blocks.quote.get(block), blocks.backslash.get(block)) else {
-        return true;
-    };
-    let (quote, backslash) = (quote >> bit, backslash >> bit);
-    // The bits below the closing quote, or all if it is in another block.
-    quote == 0 || backslash & (quote - 1) & !quote != 0
+fn may_have_escape(at: usize, end: usize, block: usize, found: &Found) -> bool {
+    let before = !(!0 << (end % 64));
+    let starts = found.string_start[block] & before;
+    // Perhaps, if not all of the name is in the block of its colon.
+    end / 64 != at / 64
+        || starts == 0
+        || found.backslash[block] & before & (!0 << (63 - starts.leading_zeros())) != 0
 }
 
-/// The eight bytes at `at`; zeros behind the end.
+/// The eight bytes before `end`; zeros before the front.
 #[inline(always)]
-fn word_at(input: &[u8], at: usize) -> u64 {
-    match input.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()) {
+fn word_before(input: &[u8], end: usize) -> u64 {
+    match end.checked_sub(8).and_then(|start| input[start..end].try_into().ok()) {
         Some(bytes) => u64::from_le_bytes(bytes),
         None => {
-            let rest = input.get(at..).unwrap_or(&[]);
-            rest.iter().rev().fold(0, |word, b| (word << 8) | u64::from(*b))
+            let head = input[..end].iter().rev().fold(0_u64, |word, b| (word << 8) | u64::from(*b));
+            head.checked_shl(64 - 8 * end as u32).unwrap_or(0)
         }
     }
 }

@@ -84,18 +84,11 @@ impl Lanes {
         Lanes(unsafe { _mm512_loadu_si512(words.as_ptr().cast()) })
     }
 
-    /// The lanes moved up by one, the lowest taken from the end of `before`.
+    /// The bits moved up by `BY`, given the result of [`Word::blocks_up`].
     #[inline(always)]
-    fn lane_up(self, before: Self) -> Self {
+    fn up<const BY: i32>(self, blocks_up: Self) -> Self {
         // SAFETY: see above.
-        Lanes(unsafe { _mm512_alignr_epi64::<7>(self.0, before.0) })
-    }
-
-    /// The bits moved up by `BY`, given the result of [`Self::lane_up`].
-    #[inline(always)]
-    fn up<const BY: i32>(self, lane_up: Self) -> Self {
-        // SAFETY: see above.
-        Lanes(unsafe { _mm512_shldi_epi64::<BY>(self.0, lane_up.0) })
+        Lanes(unsafe { _mm512_shldi_epi64::<BY>(self.0, blocks_up.0) })
     }
 
     /// Parity of each bit and all below it in all lanes; `carry` is all ones or zero.
@@ -131,9 +124,19 @@ impl Word for Lanes {
     }
     #[inline(always)]
     fn up1(self, before: &mut Self) -> Self {
-        let up = self.up::<1>(self.lane_up(*before));
+        let up = self.up::<1>(self.blocks_up(*before));
         *before = self;
         up
+    }
+    #[inline(always)]
+    fn blocks_up(self, before: Self) -> Self {
+        // SAFETY: see above.
+        Lanes(unsafe { _mm512_alignr_epi64::<7>(self.0, before.0) })
+    }
+    #[inline(always)]
+    fn up_by(self, blocks_up: Self, by: u32) -> Self {
+        // SAFETY: see above.
+        Lanes(unsafe { _mm512_shldv_epi64(self.0, blocks_up.0, _mm512_set1_epi64(i64::from(by))) })
     }
     #[inline(always)]
     fn store(self, to: &mut [u64; 8]) {
@@ -337,7 +340,7 @@ unsafe impl Engine for Avx512 {
         let digit = raw.byte(0x30, 0x0F) & !(p3 & (p1 | p2));
         // a…f, A…F: 01x0 0 and 001…110.
         let hex = digit | (raw.byte(0x40, 0x27) & (p0 | p1 | p2) & !(p0 & p1 & p2));
-        let lane = unicode.lane_up(carry.unicode);
+        let lane = unicode.blocks_up(carry.unicode);
         let follow =
             unicode.up::<1>(lane) | unicode.up::<2>(lane) | unicode.up::<3>(lane) | unicode.up::<4>(lane);
         carry.unicode = unicode;
@@ -353,7 +356,8 @@ unsafe impl Engine for Avx512 {
         let lower = raw.byte(0x60, 0x1F);
         let is = |byte: u8| lower & raw.byte(byte, 0xE0);
         let (t, f, n) = (starts & is(b't'), starts & is(b'f'), starts & is(b'n'));
-        let (tl, fl, nl) = (t.lane_up(carry.starts_t), f.lane_up(carry.starts_f), n.lane_up(carry.starts_n));
+        let (tl, fl, nl) =
+            (t.blocks_up(carry.starts_t), f.blocks_up(carry.starts_f), n.blocks_up(carry.starts_n));
         (carry.starts_t, carry.starts_f, carry.starts_n) = (t, f, n);
         let (t1, t2, t3) = (t.up::<1>(tl), t.up::<2>(tl), t.up::<3>(tl));
         let (f1, f2, f3, f4) = (f.up::<1>(fl), f.up::<2>(fl), f.up::<3>(fl), f.up::<4>(fl));

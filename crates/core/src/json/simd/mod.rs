@@ -58,6 +58,10 @@ pub(crate) trait Word:
     fn any(self) -> bool;
     /// The bits moved up by one; the lowest comes from the end of the word before, which `self` replaces.
     fn up1(self, before: &mut Self) -> Self;
+    /// The blocks moved up by one, the lowest taken from the end of `before`.
+    fn blocks_up(self, before: Self) -> Self;
+    /// The bits moved up by 1 to 63, given the result of [`Word::blocks_up`].
+    fn up_by(self, blocks_up: Self, by: u32) -> Self;
     /// Writes the blocks of the word to the front of `to`.
     fn store(self, to: &mut [u64; 8]);
     /// The sum as of one large number; the carry goes in and out (0 or 1).
@@ -78,6 +82,14 @@ impl Word for u64 {
         let up = (self << 1) | (*before >> 63);
         *before = self;
         up
+    }
+    #[inline(always)]
+    fn blocks_up(self, before: Self) -> Self {
+        before
+    }
+    #[inline(always)]
+    fn up_by(self, blocks_up: Self, by: u32) -> Self {
+        (self << by) | (blocks_up >> (64 - by))
     }
     #[inline(always)]
     fn store(self, to: &mut [u64; 8]) {
