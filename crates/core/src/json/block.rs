@@ -47,22 +47,30 @@ unsafe impl<B: Bytes> Engine for Block<B> {
         Structure {
             open: raw.eq_folded(b'{'),
             close: raw.eq_folded(b'}'),
-            bit5: raw.bit5(),
             comma: raw.eq(b','),
             colon: raw.eq(b':'),
             white: raw.white(),
         }
     }
     #[inline(always)]
+    fn bit5(raw: &B) -> u64 {
+        raw.bit5()
+    }
+    #[inline(always)]
+    fn digit(raw: &B) -> u64 {
+        raw.digits()
+    }
+    #[inline(always)]
+    fn zero(raw: &B) -> u64 {
+        raw.eq(b'0')
+    }
+    #[inline(always)]
+    fn minus(raw: &B) -> u64 {
+        raw.eq(b'-')
+    }
+    #[inline(always)]
     fn numerals(raw: &B) -> Numerals<u64> {
-        Numerals {
-            digit: raw.digits(),
-            zero: raw.eq(b'0'),
-            minus: raw.eq(b'-'),
-            plus: raw.eq(b'+'),
-            point: raw.eq(b'.'),
-            exponent: raw.eq_folded(b'e'),
-        }
+        Numerals { plus: raw.eq(b'+'), point: raw.eq(b'.'), exponent: raw.eq_folded(b'e') }
     }
     #[inline(always)]
     fn prefix_xor(bits: u64, carry: &mut u64) -> u64 {
@@ -92,8 +100,12 @@ unsafe impl<B: Bytes> Engine for Block<B> {
         unsafe { literals(from, starts, carry) }
     }
     #[inline(always)]
-    unsafe fn walk(_: *const u8, structure: &Structure<u64>, nest: &mut Nest) -> (u64, u64) {
-        nest.walk(structure.open, structure.close, structure.bit5)
+    fn splat(block: u64) -> u64 {
+        block
+    }
+    #[inline(always)]
+    unsafe fn walk(_: *const u8, open: u64, close: u64, bit5: u64, nest: &mut Nest) -> (u64, u64) {
+        nest.walk(open, close, bit5)
     }
 }
 

@@ -20,18 +20,13 @@ use super::simd::Word;
 pub(crate) struct Structure<W> {
     pub(crate) open: W,
     pub(crate) close: W,
-    /// Set in `{` and `}`, clear in `[` and `]`; anything elsewhere.
-    pub(crate) bit5: W,
     pub(crate) comma: W,
     pub(crate) colon: W,
     pub(crate) white: W,
 }
 
-/// What numbers consist of.
+/// What numbers consist of besides digits and `-`.
 pub(crate) struct Numerals<W> {
-    pub(crate) digit: W,
-    pub(crate) zero: W,
-    pub(crate) minus: W,
     pub(crate) plus: W,
     pub(crate) point: W,
     pub(crate) exponent: W,
@@ -76,6 +71,11 @@ pub(crate) unsafe trait Engine {
     fn backslash(raw: &Self::Raw) -> Self::Word;
     fn control(raw: &Self::Raw) -> Self::Word;
     fn structure(raw: &Self::Raw) -> Structure<Self::Word>;
+    /// Set in `{` and `}`, clear in `[` and `]`; anything elsewhere.
+    fn bit5(raw: &Self::Raw) -> Self::Word;
+    fn digit(raw: &Self::Raw) -> Self::Word;
+    fn zero(raw: &Self::Raw) -> Self::Word;
+    fn minus(raw: &Self::Raw) -> Self::Word;
     fn numerals(raw: &Self::Raw) -> Numerals<Self::Word>;
     /// Parity of each bit and all below it; `carry` is all ones or zero.
     fn prefix_xor(bits: Self::Word, carry: &mut u64) -> Self::Word;
@@ -103,13 +103,17 @@ pub(crate) unsafe trait Engine {
         starts: Self::Word,
         carry: &mut Self::Carry,
     ) -> (Self::Word, bool);
-    /// [`Nest::walk`] for the whole step.
+    /// A word of such blocks.
+    fn splat(block: u64) -> Self::Word;
+    /// [`Nest::walk`] for the whole step, which has brackets.
     ///
     /// # Safety
     /// As the trait says of `from`.
     unsafe fn walk(
         from: *const u8,
-        structure: &Structure<Self::Word>,
+        open: Self::Word,
+        close: Self::Word,
+        bit5: Self::Word,
         nest: &mut Nest,
     ) -> (Self::Word, Self::Word);
 }
@@ -187,6 +191,8 @@ pub(crate) struct Grammar<E: Engine> {
     pub(crate) bad: bool,
     /// Some byte was 0x80 or above.
     pub(crate) high: bool,
+    /// A number with more than digits reaches, or may reach, into the next step.
+    unfinished: bool,
     /// All ones inside a string.
     in_string: u64,
     escape: u64,
@@ -220,6 +226,7 @@ impl<E: Engine> Grammar<E> {
             nest: Nest::new(max_depth),
             bad: false,
             high: false,
+            unfinished: false,
             in_string: 0,
             escape: 0,
             after_open: 0,
@@ -272,28 +279,41 @@ impl<E: Engine> Grammar<E> {
 
         let all = E::structure(raw);
         let outside = !inside;
-        let structure = Structure {
+        let Structure { open, close, comma, colon, white } = Structure {
             open: all.open & outside,
             close: all.close & outside,
-            bit5: all.bit5,
             comma: all.comma & outside,
             colon: all.colon & outside,
             white: all.white & outside,
         };
-        let Structure { open, close, bit5, comma, colon, white } = structure;
         let operator = open | close | comma | colon;
         let scalar = outside & !(quote | white | operator);
         let after_scalar = scalar.up1(&mut self.scalar);
         let scalar_start = scalar & !after_scalar;
         let string_start = quote & inside;
 
-        // SAFETY: as above; brackets are bytes of the input.
-        let (in_object, ended) = unsafe { E::walk(from, &structure, &mut self.nest) };
-        bad = bad | (ended & !all.white);
+        let (mut in_object, mut bit5) = (E::splat(self.nest.context()), E::Word::zero());
+        if (open | close).any() {
+            bit5 = E::bit5(raw);
+            // SAFETY: as above; brackets are bytes of the input.
+            let (before, ended) = unsafe { E::walk(from, open, close, bit5, &mut self.nest) };
+            in_object = before;
+            bad = bad | (ended & !all.white);
+        }
 
-        let behind_open = behind(open, white, &mut self.after_open);
-        let behind_comma = behind(comma, white, &mut self.after_comma);
-        let behind_colon = behind(colon, white, &mut self.after_colon);
+        let (behind_open, behind_comma, behind_colon) = if white.any() {
+            (
+                behind(open, white, &mut self.after_open),
+                behind(comma, white, &mut self.after_comma),
+                behind(colon, white, &mut self.after_colon),
+            )
+        } else {
+            (
+                open.double(&mut self.after_open),
+                comma.double(&mut self.after_comma),
+                colon.double(&mut self.after_colon),
+            )
+        };
         // Values stand where one is expected and nowhere else.
         let expected = behind_open | behind_comma | behind_colon;
         bad = bad | ((expected & !close) ^ (string_start | scalar_start | open));
@@ -326,35 +346,39 @@ impl<E: Engine> Grammar<E> {
     /// As for [`Self::step`].
     #[inline(always)]
     unsafe fn scalars(&mut self, raw: &E::Raw, from: *const u8, scalar: E::Word, start: E::Word) -> E::Word {
-        let all = E::numerals(raw);
-        let mut number = scalar;
+        let (digit, minus) = (E::digit(raw), E::minus(raw));
         let mut bad = E::Word::zero();
-        let starts = start & !(all.digit | all.minus);
         // SAFETY: `from` is passed on as it came.
-        let (literal, wrong) = unsafe { E::literals(raw, from, starts, &mut self.engine) };
+        let (literal, wrong) = unsafe { E::literals(raw, from, start & !(digit | minus), &mut self.engine) };
         self.bad |= wrong;
-        number = number & !literal;
+        let number = scalar & !literal;
+        // What follows a literal's bytes in the same run does not belong there.
         bad = bad | (literal.up1(&mut self.literal) & number);
 
-        let digit = all.digit & number;
-        let minus = all.minus & number;
-        let sign = minus | (all.plus & number);
-        let point = all.point & number;
-        let exponent = all.exponent & number;
-        bad = bad | (number & !(digit | sign | point | exponent));
-        bad = bad | (sign | point).up1(&mut self.sign_or_point) & !digit;
-        let after_exponent = exponent.up1(&mut self.exponent);
-        bad = bad | (after_exponent & !(digit | sign));
-        bad = bad | ((point | exponent) & !digit.up1(&mut self.digit));
+        let digit = digit & number;
         let leading_minus = minus & start;
-        bad = bad | (sign & !(after_exponent | leading_minus));
         let integer_start = start | leading_minus.up1(&mut self.leading_minus);
-        bad = bad | ((all.zero & number & integer_start).up1(&mut self.leading_zero) & digit);
-        if (point | exponent).any() | (self.after_point | self.after_exponent != 0) {
+        let leading_zero = E::zero(raw) & number & integer_start;
+        bad = bad | (leading_zero.up1(&mut self.leading_zero) & digit);
+        let after_digit = digit.up1(&mut self.digit);
+        let others = number & !digit;
+        if others.any() || self.unfinished {
+            let all = E::numerals(raw);
+            let minus = minus & number;
+            let sign = minus | (all.plus & number);
+            let point = all.point & number;
+            let exponent = all.exponent & number;
+            bad = bad | (others & !(sign | point | exponent));
+            bad = bad | (sign | point).up1(&mut self.sign_or_point) & !digit;
+            let after_exponent = exponent.up1(&mut self.exponent);
+            bad = bad | (after_exponent & !(digit | sign));
+            bad = bad | ((point | exponent) & !after_digit);
+            bad = bad | (sign & !(after_exponent | leading_minus));
             // Behind the digits of a fraction no second point, behind those of an exponent neither.
             bad = bad | (behind(point, digit, &mut self.after_point) & point);
             let run = digit | (sign & after_exponent);
             bad = bad | (behind(exponent, run, &mut self.after_exponent) & (point | exponent));
+            self.unfinished = others.ends_set() | (self.after_point | self.after_exponent != 0);
         }
         bad
     }

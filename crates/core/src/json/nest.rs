@@ -39,14 +39,11 @@ impl Nest {
         (self.stack & 1).wrapping_neg()
     }
 
-    /// Walks the brackets of one block: bits of the result are set where the innermost container, before
+    /// Walks the brackets of a block that has any: bits of the result are set where the innermost container, before
     /// that byte, is an object; and where nothing but white space is allowed since the root has ended.
     #[inline(always)]
     pub(crate) fn walk(&mut self, open: u64, close: u64, bit5: u64) -> (u64, u64) {
         let mut rest = open | close;
-        if rest == 0 {
-            return (self.context(), 0);
-        }
         if !self.has_room(open.count_ones()) {
             return self.walk_slowly(open, close, bit5);
         }

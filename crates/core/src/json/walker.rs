@@ -186,10 +186,11 @@ impl<W: Word> Blocks<W> {
         let here = masks.backslash.any();
         *backslashes = here | self.pending;
         self.pending = here | (self.pending & !masks.string_start.any());
+        let Some(lengths) = lengths else {
+            return masks.colon.store(colon);
+        };
         let mut names = masks.string_end;
-        if let Some(lengths) = lengths
-            && !*backslashes
-        {
+        if !*backslashes {
             let up = masks.string_start.blocks_up(self.string_start);
             let mut ends = W::zero();
             for length in lengths {
@@ -306,12 +307,11 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// The lengths by which names are told in the next step of `count` blocks. One block while all is skipped
-    /// is not worth it.
+    /// The lengths by which names are told in steps of `count` blocks. For one block it is not worth it.
     #[inline(always)]
     pub(crate) fn lengths(&self, count: usize) -> Option<&'a [u32]> {
         let wanted = self.wanted;
-        (count > 1 || self.skip == 0).then_some(&wanted.lengths[..]).filter(|lengths| !lengths.is_empty())
+        (count > 1).then_some(&wanted.lengths[..]).filter(|lengths| !lengths.is_empty())
     }
 
     /// Follows the paths through one step, whose first block starts at `base`.

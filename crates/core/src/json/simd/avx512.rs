@@ -123,9 +123,21 @@ impl Word for Lanes {
         unsafe { _mm512_test_epi64_mask(self.0, self.0) != 0 }
     }
     #[inline(always)]
+    fn ends_set(self) -> bool {
+        // SAFETY: see above.
+        unsafe { _mm512_movepi64_mask(self.0) >> 7 != 0 }
+    }
+    #[inline(always)]
     fn up1(self, before: &mut Self) -> Self {
         let up = self.up::<1>(self.blocks_up(*before));
         *before = self;
+        up
+    }
+    #[inline(always)]
+    fn double(self, carry: &mut u64) -> Self {
+        let up = self.up::<1>(self.blocks_up(Self::splat(*carry << 63)));
+        // SAFETY: see above.
+        *carry = u64::from(unsafe { _mm512_movepi64_mask(self.0) }) >> 7;
         up
     }
     #[inline(always)]
@@ -302,23 +314,31 @@ unsafe impl Engine for Avx512 {
         Structure {
             open: raw.byte(b'[', 0x20),
             close: raw.byte(b']', 0x20),
-            bit5: raw.0[5],
             comma: raw.byte(b',', 0),
             colon: raw.byte(b':', 0),
             white: raw.byte(b' ', 0) | lines,
         }
     }
     #[inline(always)]
-    fn numerals(raw: &Planes) -> Numerals<Lanes> {
+    fn bit5(raw: &Planes) -> Lanes {
+        raw.0[5]
+    }
+    #[inline(always)]
+    fn digit(raw: &Planes) -> Lanes {
         let [_, p1, p2, p3, ..] = raw.0;
-        Numerals {
-            digit: raw.byte(0x30, 0x0F) & !(p3 & (p1 | p2)),
-            zero: raw.byte(b'0', 0),
-            minus: raw.byte(b'-', 0),
-            plus: raw.byte(b'+', 0),
-            point: raw.byte(b'.', 0),
-            exponent: raw.byte(b'E', 0x20),
-        }
+        raw.byte(0x30, 0x0F) & !(p3 & (p1 | p2))
+    }
+    #[inline(always)]
+    fn zero(raw: &Planes) -> Lanes {
+        raw.byte(b'0', 0)
+    }
+    #[inline(always)]
+    fn minus(raw: &Planes) -> Lanes {
+        raw.byte(b'-', 0)
+    }
+    #[inline(always)]
+    fn numerals(raw: &Planes) -> Numerals<Lanes> {
+        Numerals { plus: raw.byte(b'+', 0), point: raw.byte(b'.', 0), exponent: raw.byte(b'E', 0x20) }
     }
     #[inline(always)]
     fn prefix_xor(bits: Lanes, carry: &mut u64) -> Lanes {
@@ -337,9 +357,8 @@ unsafe impl Engine for Avx512 {
         let signs = raw.byte(b'"', 0) | raw.byte(b'\\', 0) | raw.byte(b'/', 0);
         let unicode = escapes & raw.byte(b'u', 0);
         let known = letters | signs | unicode;
-        let digit = raw.byte(0x30, 0x0F) & !(p3 & (p1 | p2));
         // a…f, A…F: 01x0 0 and 001…110.
-        let hex = digit | (raw.byte(0x40, 0x27) & (p0 | p1 | p2) & !(p0 & p1 & p2));
+        let hex = Self::digit(raw) | (raw.byte(0x40, 0x27) & (p0 | p1 | p2) & !(p0 & p1 & p2));
         let lane = unicode.blocks_up(carry.unicode);
         let follow =
             unicode.up::<1>(lane) | unicode.up::<2>(lane) | unicode.up::<3>(lane) | unicode.up::<4>(lane);
@@ -376,12 +395,18 @@ unsafe impl Engine for Avx512 {
         (known | rest, ((rest ^ right) | (starts & !known)).any())
     }
     #[inline(always)]
-    unsafe fn walk(from: *const u8, structure: &Structure<Lanes>, nest: &mut Nest) -> (Lanes, Lanes) {
-        let brackets = structure.open | structure.close;
-        if !brackets.any() {
-            return (Lanes::splat(nest.context()), Lanes::zero());
-        }
-        let lanes = brackets.to_array();
+    fn splat(block: u64) -> Lanes {
+        Lanes::splat(block)
+    }
+    #[inline(always)]
+    unsafe fn walk(
+        from: *const u8,
+        open: Lanes,
+        close: Lanes,
+        bit5: Lanes,
+        nest: &mut Nest,
+    ) -> (Lanes, Lanes) {
+        let lanes = (open | close).to_array();
         // The brackets of all blocks, one behind the other.
         let mut found = [core::mem::MaybeUninit::<u8>::uninit(); 512 + 64];
         let mut count = 0;
@@ -397,7 +422,7 @@ unsafe impl Engine for Avx512 {
             count += lane.count_ones() as usize;
         }
         if !nest.has_room(count as u32) {
-            return walk_slowly(structure, nest);
+            return walk_slowly(open, close, bit5, nest);
         }
         // One bit for each bracket, in order: whether the context differs behind it from that before.
         let (mut bad, mut emptied) = (0, 0);
@@ -421,7 +446,7 @@ unsafe impl Engine for Avx512 {
         if emptied != 0 {
             // The root ends with the last bracket of the step, or this is a case for the slow walk.
             if emptied > 1 || stack != 1 || !nest.end() {
-                return walk_slowly(structure, nest);
+                return walk_slowly(open, close, bit5, nest);
             }
             ended = behind_last(&lanes);
         }
@@ -458,9 +483,8 @@ fn behind_last(lanes: &[u64; LANES]) -> Lanes {
 
 #[cold]
 #[inline(never)]
-fn walk_slowly(structure: &Structure<Lanes>, nest: &mut Nest) -> (Lanes, Lanes) {
-    let (open, close, bit5) =
-        (structure.open.to_array(), structure.close.to_array(), structure.bit5.to_array());
+fn walk_slowly(open: Lanes, close: Lanes, bit5: Lanes, nest: &mut Nest) -> (Lanes, Lanes) {
+    let (open, close, bit5) = (open.to_array(), close.to_array(), bit5.to_array());
     let (mut before, mut ended) = ([0; LANES], [0; LANES]);
     for i in 0..LANES {
         (before[i], ended[i]) = if open[i] | close[i] == 0 && !nest.ended {

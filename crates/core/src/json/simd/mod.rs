@@ -56,8 +56,12 @@ pub(crate) trait Word:
     fn zero() -> Self;
     /// Whether any bit is set.
     fn any(self) -> bool;
+    /// Whether the last bit is set.
+    fn ends_set(self) -> bool;
     /// The bits moved up by one; the lowest comes from the end of the word before, which `self` replaces.
     fn up1(self, before: &mut Self) -> Self;
+    /// The bits moved up by one; the carry goes in and out (0 or 1).
+    fn double(self, carry: &mut u64) -> Self;
     /// The blocks moved up by one, the lowest taken from the end of `before`.
     fn blocks_up(self, before: Self) -> Self;
     /// The bits moved up by 1 to 63, given the result of [`Word::blocks_up`].
@@ -78,9 +82,19 @@ impl Word for u64 {
         self != 0
     }
     #[inline(always)]
+    fn ends_set(self) -> bool {
+        self >> 63 != 0
+    }
+    #[inline(always)]
     fn up1(self, before: &mut Self) -> Self {
         let up = (self << 1) | (*before >> 63);
         *before = self;
+        up
+    }
+    #[inline(always)]
+    fn double(self, carry: &mut u64) -> Self {
+        let up = (self << 1) | *carry;
+        *carry = self >> 63;
         up
     }
     #[inline(always)]
