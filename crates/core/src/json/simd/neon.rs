@@ -1,5 +1,8 @@
 //! Bitmaps by NEON, for aarch64.
 
+// NEON belongs to every aarch64 target, so that most intrinsics are safe to call there; not to all compilers.
+#![allow(unused_unsafe)]
+
 use core::arch::aarch64::*;
 
 use super::Bytes;
