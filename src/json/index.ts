@@ -1,8 +1,11 @@
 import { ColumnsProgram, type ColumnSpecs } from './columns.js'
 import { FieldsProgram, type FieldSpecs } from './fields.js'
+import type { ByteStream } from '../allocator.js'
+import { JsonLines, type LinesOptions } from './lines.js'
 import { JsonLiteral } from './literal.js'
 import type { ProgramOptions } from './paths.js'
 import { template } from './template.js'
+import { toLines, type ToLinesOptions } from './to-lines.js'
 import { TransformProgram, type Shape } from './transform.js'
 import { check, validate } from './validate.js'
 
@@ -50,6 +53,28 @@ export const json = Object.freeze({
    */
   literal<const Value>(value: Value): JsonLiteral<Value> {
     return new JsonLiteral(value)
+  },
+
+  /**
+   * A stream of NDJSON, one document a line: `for await (const row of json.lines(socket).read(Push))`.
+   *
+   * @throws TypeError and RangeError for wrong options; what the source is, is found when it is read.
+   */
+  lines(source: ByteStream | Uint8Array | string, options?: LinesOptions): JsonLines {
+    return new JsonLines(source, options)
+  },
+
+  /**
+   * NDJSON in batches of bytes from values, pooled containers or ready JSON:
+   * `await pipeline(json.toLines(rows), socket)`. Batches are ordinary Buffers.
+   *
+   * @throws While it is read: TypeError for a value that JSON leaves out; what the source throws.
+   */
+  toLines(
+    values: AsyncIterable<unknown> | Iterable<unknown>,
+    options?: ToLinesOptions,
+  ): AsyncIterableIterator<Buffer> {
+    return toLines(values, options)
   },
 
   template,
