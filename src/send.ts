@@ -8,7 +8,7 @@ import type { Writable } from 'node:stream'
  * @internal
  */
 export function send(target: Writable | WritableStream<Uint8Array>, bytes: Uint8Array): Promise<void> {
-  if (typeof (target as WritableStream).getWriter === 'function')
+  if (typeof (target as WritableStream | null)?.getWriter === 'function')
     return sendWeb(target as WritableStream<Uint8Array>, bytes)
   const stream = target as Writable
   if (stream === null || typeof stream !== 'object' || typeof stream.write !== 'function') {
@@ -24,13 +24,18 @@ export function send(target: Writable | WritableStream<Uint8Array>, bytes: Uint8
     }
     const finish = (error: Error | null | undefined): void => {
       stream.removeListener('close', onClose)
-      stream.removeListener('error', onError)
+      // A failed stream sends its `error` after the callback. The promise tells it, so it is no uncaught one.
+      if (!error || stream.closed) stream.removeListener('error', onError)
       if (error) reject(error)
       else resolve()
     }
     stream.on('close', onClose)
     stream.on('error', onError)
-    stream.write(bytes, (error) => finish(error))
+    stream.write(bytes, (error) => {
+      // Node calls back without an error for writes that a destroyed socket cancelled.
+      if (!error && stream.destroyed && !stream.writableFinished) onClose()
+      else finish(error)
+    })
   })
 }
 
