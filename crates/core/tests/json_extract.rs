@@ -42,7 +42,7 @@ const PATH_NAMES: [&str; 12] =
 fn path(rng: &mut Rng, forward: bool) -> Path {
     let mut text = String::from("$");
     for _ in 0..rng.below(5) {
-        match rng.below(if forward { 8 } else { 10 }) {
+        match rng.below(if forward { 8 } else { 11 }) {
             0..=4 => {
                 let name = rng.one(&PATH_NAMES).replace('\\', "\\\\").replace('"', "\\\"");
                 text += &format!("[\"{name}\"]");
@@ -50,7 +50,10 @@ fn path(rng: &mut Rng, forward: bool) -> Path {
             5 | 6 => text += &format!("[{}]", rng.below(4)),
             7 => text += "[*]",
             8 => text += &format!("[-{}]", 1 + rng.below(3)),
-            _ => text += rng.one(&["[1:]", "[::-1]", "[:-1]", "[0:2]"]),
+            _ => {
+                text += rng
+                    .one(&["[1:]", "[::-1]", "[:-1]", "[0:2]", "[::2]", "[1:3]", "[2:1]", "[0:9:3]", "[::0]"])
+            }
         }
     }
     Path::parse(&text).unwrap_or_else(|e| panic!("{text}: {e}"))

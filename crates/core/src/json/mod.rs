@@ -5,6 +5,7 @@
 //! - [`captures`]: what an extraction found.
 //! - [`reference`](mod@reference): the extractor that is plain to read; it serves every trie.
 //! - [`Extractor`]: the extractor that is fast, in the same pass that validates.
+//! - [`skip`]: where a string or a value ends, in documents that are trusted.
 //! - [`text`]: strings with their escapes resolved.
 //! - [`fields`], [`transform`], [`columns`]: the programs; [`program`] is what they share.
 //! - [`value`]: captured values decoded, by [`number`], [`time`], [`text`] and [`pack`]; [`sink`]: output.
@@ -27,6 +28,7 @@ mod scalar;
 mod scan;
 mod simd;
 pub mod sink;
+pub mod skip;
 pub mod text;
 pub mod time;
 pub mod transform;

@@ -5,7 +5,7 @@ use super::extract::Outcome;
 use super::grammar::Masks;
 use super::simd::Word;
 use super::text::name_bytes;
-use super::trie::{Node, NodeId, Trie};
+use super::trie::{Node, NodeId, Range, Trie};
 
 /// No node, no member.
 const NONE: u32 = u32::MAX;
@@ -23,6 +23,28 @@ struct Name {
     /// In bytes, with quotes.
     length: usize,
     child: NodeId,
+}
+
+/// A slice that goes forward from the front.
+#[derive(Clone, Copy, Debug)]
+struct Forward {
+    start: u64,
+    end: u64,
+    step: u64,
+    child: NodeId,
+}
+
+impl Forward {
+    /// Of a node whose only selector of elements is such a slice.
+    fn of(node: &Node) -> Option<Self> {
+        let [(Range::Slice(slice), child)] = node.ranges[..] else { return None };
+        if !node.indexes.is_empty() || node.any.is_some() || slice.step <= 0 {
+            return None;
+        }
+        let start = u64::try_from(slice.start.unwrap_or(0)).ok()?;
+        let end = u64::try_from(slice.end.unwrap_or(i64::MAX)).ok()?;
+        Some(Forward { start, end, step: slice.step as u64, child })
+    }
 }
 
 impl Name {
@@ -46,6 +68,8 @@ struct Place {
     slots: Vec<u32>,
     indexes: Vec<(u64, NodeId)>,
     any: u32,
+    /// Elements by a slice; then neither `indexes` nor `any` select any.
+    slice: Option<Forward>,
     enters_object: bool,
     enters_array: bool,
 }
@@ -54,6 +78,8 @@ struct Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     places: Vec<Place>,
+    /// Whether a walk from the front finds everything, with at most one child for each value.
+    pub(crate) forward: bool,
     /// How far the closing quote of a name is from its opening one, for all names. Empty if there are too many.
     lengths: Vec<u32>,
 }
@@ -96,6 +122,7 @@ impl Place {
             slots: node.slots.clone(),
             indexes: node.indexes.clone(),
             any: node.any.unwrap_or(NONE),
+            slice: Forward::of(node),
             enters_object: node.enters_object(),
             enters_array: node.enters_array(),
         }
@@ -112,7 +139,8 @@ impl Wanted {
         if lengths.len() > MAX_LENGTHS || lengths.last().is_some_and(|longest| *longest > 63) {
             lengths.clear();
         }
-        Wanted { places, lengths }
+        let forward = trie.nodes().iter().all(|node| node.ranges.is_empty() || Forward::of(node).is_some());
+        Wanted { places, forward, lengths }
     }
 }
 
@@ -492,15 +520,26 @@ impl<'a> Walker<'a> {
         self.frame.index += 1;
         let place = &self.wanted.places[self.frame.place as usize];
         let mut child = place.any;
+        // Whether nothing more is of interest in this array.
+        let mut over = false;
         if let Some(&(last, _)) = place.indexes.last() {
-            if let Ok(found) = place.indexes.binary_search_by_key(&index, |&(own, _)| own) {
-                child = place.indexes[found].1;
-            } else if index > last && child == NONE {
-                // Nothing more is of interest here.
-                self.skip = 1;
-                self.skip_frame = true;
-                return;
+            match place.indexes.binary_search_by_key(&index, |&(own, _)| own) {
+                Ok(found) => child = place.indexes[found].1,
+                Err(_) => over = index > last && child == NONE,
             }
+        } else if let Some(slice) = place.slice {
+            over = index >= slice.end;
+            if !over
+                && index >= slice.start
+                && (slice.step == 1 || (index - slice.start).is_multiple_of(slice.step))
+            {
+                child = slice.child;
+            }
+        }
+        if over {
+            self.skip = 1;
+            self.skip_frame = true;
+            return;
         }
         if child == NONE {
             return;
