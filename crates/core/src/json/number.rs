@@ -143,12 +143,34 @@ impl Parts {
     /// Adds digits to the mantissa; wraps beyond 19 of them, which `exact` then says.
     #[inline]
     fn digits(&mut self, raw: &[u8], mut at: usize) -> usize {
+        while let Some(eight) = raw.get(at..).and_then(|rest| rest.first_chunk()).and_then(eight_digits) {
+            self.mantissa = self.mantissa.wrapping_mul(100_000_000).wrapping_add(eight);
+            at += 8;
+        }
         while let Some(digit @ b'0'..=b'9') = raw.get(at) {
             self.mantissa = self.mantissa.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
             at += 1;
         }
         at
     }
+}
+
+/// The number that eight digits are: three multiplications instead of eight (D. Lemire, "Quickly parsing
+/// eight digits", 2022).
+#[inline]
+fn eight_digits(text: &[u8; 8]) -> Option<u64> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(*text);
+    // The high halves of digits are 3, also after 6 is added: only '0' to '9' stay below 0x40 then.
+    let high = 0xF0 * ONES;
+    if (word & high) | (((word.wrapping_add(6 * ONES)) & high) >> 4) != 0x33 * ONES {
+        return None;
+    }
+    let word = word.wrapping_sub(u64::from(b'0') * ONES);
+    let pairs = word.wrapping_mul(10).wrapping_add(word >> 8);
+    let low = (pairs & 0x0000_00FF_0000_00FF).wrapping_mul(100 + (1_000_000 << 32));
+    let high = ((pairs >> 16) & 0x0000_00FF_0000_00FF).wrapping_mul(1 + (10_000 << 32));
+    Some(low.wrapping_add(high) >> 32)
 }
 
 #[cfg(test)]
@@ -217,6 +239,20 @@ mod tests {
         for text in &texts {
             let got = parse_f64(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
             assert_eq!(got.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+        }
+    }
+
+    #[test]
+    fn eight_digits_are_nothing_else() {
+        for (text, number) in [(b"00000000", 0), (b"12345678", 12_345_678), (b"99999999", 99_999_999)] {
+            assert_eq!(eight_digits(text), Some(number));
+            for place in 0..8 {
+                for byte in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit()) {
+                    let mut other = *text;
+                    other[place] = byte;
+                    assert_eq!(eight_digits(&other), None, "{other:?}");
+                }
+            }
         }
     }
 
