@@ -329,7 +329,7 @@ mod tests {
         fn escaping_in_place_equals_writing(pieces in prop::collection::vec(
             ("[a-z]{0,4}", "([ -~\u{0}-\u{1f}é€😀]{0,9}|[ -~]{60,80})"), 0..6,
         )) {
-            let (mut bytes, mut ranges, mut expected) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut bytes, mut ranges, mut expected) = (Vec::new(), Vec::new(), Vec::<u8>::new());
             for (constant, text) in &pieces {
                 bytes.extend(constant.as_bytes());
                 ranges.push(bytes.len() as u32);
