@@ -21,6 +21,10 @@ import type { PoolTracker } from './pool-tracker.js'
 /** V8 folds a constant of this module, not one that is imported: 1 ns a pair. */
 const link: typeof sharedLink = sharedLink
 
+const UNCHECKED = 0
+const CHECKED = 1
+const SPECIAL = 2
+
 /** Acquisitions between two looks at the tracker when nothing is watched: a small integer on every platform. */
 const LONG_INTERVAL = 1 << 29
 
@@ -55,6 +59,8 @@ export class ObjectPool<T extends object> implements Disposable {
    * otherwise: while all that exist may be idle, nothing depends on it, and two counters cost 0.9 ns a pair.
    */
   #special = false
+  /** What the short ways look at: `SPECIAL`, or whether releases are checked. */
+  #mode: number
   /** What `#head` is otherwise, while `#special`. */
   #counted: Node | null = null
   #countedLength = 0
@@ -85,6 +91,7 @@ export class ObjectPool<T extends object> implements Disposable {
     this.max = read.max
     this.#maxIdle = read.maxIdle
     this.#checked = read.detectMisuse
+    this.#mode = this.#checked ? CHECKED : UNCHECKED
     // An unchecked release never looks at the mark, so a watched object could not be told from another.
     this.#tracker = this.#checked ? tracker : undefined
     this.#interval = this.#nextInterval()
@@ -102,11 +109,11 @@ export class ObjectPool<T extends object> implements Disposable {
     const node = this.#head
     if (node === null) return this.#acquireSlow()
     this.#head = node[link] as Node | null
-    if (this.#checked) {
+    if (this.#mode === UNCHECKED) {
+      node[link] = null
+    } else {
       node[link] = this.#mark
       if (--this.#countdown === 0) this.#watch(node)
-    } else {
-      node[link] = null
     }
     return node as unknown as T
   }
@@ -117,20 +124,22 @@ export class ObjectPool<T extends object> implements Disposable {
    * @throws ERR_DOUBLE_RELEASE, ERR_FOREIGN_OBJECT, a TypeError for an object that was frozen while it was out, and what `reset` or `dispose` throw: the object is gone then
    */
   release(object: T): void {
-    if (this.#special) return this.#releaseSlow(object)
     const node = object as unknown as Node
-    if (this.#checked && node[link] !== this.#mark) return this.#releaseSlow(object)
-    const reset = this.#reset
-    if (reset !== undefined) {
+    const mode = this.#mode
+    if (mode !== UNCHECKED) {
+      if (mode === SPECIAL || node[link] !== this.#mark) return this.#releaseSlow(object)
       // Not open any more when code of the user runs: a release inside `reset` is a double release.
       node[link] = null
+    }
+    const reset = this.#reset
+    if (reset !== undefined) {
       try {
         reset(object)
       } catch (error) {
         this.#endAfter(object, error)
       }
       // `reset` may have disposed the pool or made it special.
-      if (this.#special) return this.#takeBack(node)
+      if (this.#mode === SPECIAL) return this.#takeBack(node)
     }
     node[link] = this.#head
     this.#head = node
@@ -356,6 +365,7 @@ export class ObjectPool<T extends object> implements Disposable {
       this.#counted = null
     }
     this.#special = special
+    this.#mode = special ? SPECIAL : this.#checked ? CHECKED : UNCHECKED
   }
 
   #releaseSlow(object: T): void {
