@@ -1,6 +1,7 @@
 import type { Allocator, WindowedAllocator } from '../allocator.js'
 import { PrimarenaError } from '../errors.js'
 import { livesIn } from '../results.js'
+import type { JsonNames } from './json-names.js'
 import type { JsonScope } from './json-pool.js'
 import { RawJson, StorageHandle } from './json-handle.js'
 import type { ElementStorage, MemberStorage } from './json-storage.js'
@@ -114,7 +115,7 @@ export class JsonObject extends JsonContainer<MemberStorage> implements Iterable
       storage.values[position] = value
       storage.size = position + 1
     } else {
-      this.#setSlow(storage, key, value)
+      setSlow(this.home.names, storage, key, value)
     }
     return this
   }
@@ -187,13 +188,14 @@ export class JsonObject extends JsonContainer<MemberStorage> implements Iterable
   override toJS(): Record<string, unknown> {
     return super.toJS() as Record<string, unknown>
   }
+}
 
-  #setSlow(storage: MemberStorage, key: string, value: unknown): void {
-    if (typeof key !== 'string') throw new TypeError(`set: expected a string as name, got ${typeof key}`)
-    const found = storage.find(key)
-    if (found >= 0) storage.values[found] = value
-    else storage.append(this.home.names.of(key), value)
-  }
+/** A member that was not foreseen. A function, since a private method would have to be installed in every handle. */
+function setSlow(names: JsonNames, storage: MemberStorage, key: string, value: unknown): void {
+  if (typeof key !== 'string') throw new TypeError(`set: expected a string as name, got ${typeof key}`)
+  const found = storage.find(key)
+  if (found >= 0) storage.values[found] = value
+  else storage.append(names.of(key), value)
 }
 
 /**

@@ -236,27 +236,41 @@ export class JsonScope {
 
   /** @internal */
   giveBack(container: JsonObject | JsonArray): void {
-    const what = container instanceof JsonObject ? 'object' : 'array'
     if (container.home !== this) {
-      throw new PrimarenaError('ERR_FOREIGN_OBJECT', `this JSON ${what} was taken from another context`)
+      throw new PrimarenaError(
+        'ERR_FOREIGN_OBJECT',
+        `this JSON ${whatIs(container)} was taken from another context`,
+      )
     }
     if (container.peek === undefined) {
-      throw new PrimarenaError('ERR_DOUBLE_RELEASE', `this JSON ${what} was returned already`)
+      throw new PrimarenaError('ERR_DOUBLE_RELEASE', `this JSON ${whatIs(container)} was returned already`)
     }
+    const children = this.#remove(container)
+    if (children === undefined) return
     // A loop and no recursion: containers may be nested as deep as there is memory.
-    const ending = [container]
-    for (let next = ending.pop(); next !== undefined; next = ending.pop()) {
-      if (next.peek === undefined) continue
-      const last = this.#open.pop()!
-      if (last !== next) {
-        this.#open[next.position] = last
-        last.position = next.position
-      }
-      this.#pool.take(next)
-      const children = next.takeChildren()
-      if (children !== undefined) ending.push(...children)
+    for (let child = children.pop(); child !== undefined; child = children.pop()) {
+      if (child.peek === undefined) continue
+      const grandchildren = this.#remove(child)
+      if (grandchildren !== undefined) for (const each of grandchildren) children.push(each)
     }
   }
+
+  /** Takes one that is open back; gives what it made and nobody has looked at yet. */
+  #remove(container: JsonObject | JsonArray): (JsonObject | JsonArray)[] | undefined {
+    const open = this.#open
+    const last = open.pop()!
+    if (last !== container) {
+      open[container.position] = last
+      last.position = container.position
+    }
+    const children = container.takeChildren()
+    this.#pool.take(container)
+    return children
+  }
+}
+
+function whatIs(container: JsonObject | JsonArray): string {
+  return container instanceof JsonObject ? 'object' : 'array'
 }
 
 function kindOf(value: unknown): string {
