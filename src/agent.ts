@@ -7,6 +7,10 @@ import { PrimarenaError } from './errors.js'
 import type { Memory } from './memory.js'
 import type { NativeManager } from './native.js'
 import { OwnerNode } from './owner-node.js'
+import type { ObjectPool } from './pool/object-pool.js'
+import type { ObjectPoolOptions } from './pool/object-pool-options.js'
+import type { RecordPool, RecordPoolOptions } from './pool/record-pool.js'
+import type { RecordSchema } from './pool/record-schema.js'
 import { Session } from './session.js'
 import { Standalone } from './standalone.js'
 
@@ -117,6 +121,18 @@ export class Agent implements Place, AsyncDisposable {
       options?.initialBytes ?? 0,
       Agent.prototype.arena,
     ).arena
+  }
+
+  /** A pool of records off the heap, charged to this agent. Ends with it, if not disposed before. */
+  recordPool<const S extends RecordSchema>(schema: S, options?: RecordPoolOptions): RecordPool<S> {
+    this.checkOpen('recordPool')
+    return this.memory.pools.recordPool(this, schema, options)
+  }
+
+  /** A pool of JavaScript objects that ends with this agent, if not disposed before. */
+  objectPool<T extends object>(options: ObjectPoolOptions<T>): ObjectPool<T> {
+    this.checkOpen('objectPool')
+    return this.memory.pools.objectPool(this, options)
   }
 
   /** New limits, also below what is held: then nothing more is given until enough came back. */

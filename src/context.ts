@@ -129,6 +129,7 @@ export class PrimitiveContext implements Lessee, Tracked {
 
   /** JSON in this operation: documents in its arena, pooled containers, the template cache. */
   get json(): JsonOptimizer {
+    if (this.#state >= CLOSED) throw closedError('json')
     return (this.#more().json ??= new JsonOptimizer(this.#place.memory, this))
   }
 

@@ -43,3 +43,14 @@ export type { RawJson } from './pool/json-handle.js'
 export type { JsonPoolStats } from './pool/json-pool.js'
 export type { ObjectLease } from './pool/object-lease.js'
 export type { ObjectPool, ObjectPoolOptions, ObjectPoolStats } from './pool/object-pool.js'
+export type { LeakedRecord, RecordLeakDetection } from './pool/record-leaks.js'
+export type { RecordCursor } from './pool/record-cursor.js'
+export type { Conditions, Predicate } from './pool/record-predicate.js'
+export {
+  RecordPool,
+  type Aggregate,
+  type RecordPoolOptions,
+  type RecordPoolReport,
+  type RecordPoolStats,
+} from './pool/record-pool.js'
+export type { PoolRecord, RecordSchema, RecordValues } from './pool/record-schema.js'

@@ -1,6 +1,8 @@
 import type { Arena } from './arena.js'
 import type { PrimitiveContext } from './context.js'
 import type { Memory } from './memory.js'
+import type { JsonArray, JsonObject } from './pool/json-containers.js'
+import type { JsonScope } from './pool/json-pool.js'
 import { Standalone } from './standalone.js'
 
 /**
@@ -11,6 +13,7 @@ export class JsonOptimizer implements Disposable {
   readonly #memory: Memory
   readonly #context: PrimitiveContext | undefined
   #own: Arena | undefined
+  #scope: JsonScope | undefined
 
   /** @internal Use `ctx.json`. */
   constructor(memory: Memory, context: PrimitiveContext | undefined) {
@@ -24,6 +27,33 @@ export class JsonOptimizer implements Disposable {
     return (this.#own ??= new Standalone(place, this.#memory.onReset, 0, JsonOptimizer).arena)
   }
 
+  /**
+   * An empty JSON object from the pool: `set`, nest, then `toBytes(allocator)`. Valid until it is returned, at the
+   * latest until the operation has ended.
+   */
+  getObject(): JsonObject {
+    return this.#containers().getObject()
+  }
+
+  /** An empty JSON array from the pool. Valid until it is returned, at the latest until the operation has ended. */
+  getArray(): JsonArray {
+    return this.#containers().getArray()
+  }
+
+  /**
+   * Takes an object back, with what is nested in it; it is cleaned before somebody else gets it.
+   *
+   * @throws PrimarenaError ERR_DOUBLE_RELEASE, ERR_FOREIGN_OBJECT; TypeError for anything else.
+   */
+  returnObject(object: JsonObject): void {
+    this.#containers().returnObject(object)
+  }
+
+  /** Takes an array back, with what is nested in it. Errors as for `returnObject`. */
+  returnArray(array: JsonArray): void {
+    this.#containers().returnArray(array)
+  }
+
   /** Takes back what was built in the optimizer's own arena. Templates and the operation's arena stay. */
   resetArena(): void {
     this.#own?.reset()
@@ -31,11 +61,17 @@ export class JsonOptimizer implements Disposable {
 
   /** Gives back what the optimizer holds. A second call does nothing. */
   dispose(): void {
+    this.#scope?.returnAll()
+    this.#scope = undefined
     this.#own?.dispose()
     this.#own = undefined
   }
 
   [Symbol.dispose](): void {
     this.dispose()
+  }
+
+  #containers(): JsonScope {
+    return (this.#scope ??= this.#memory.pools.json(this.#memory).scope(this.#context))
   }
 }

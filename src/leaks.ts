@@ -87,6 +87,16 @@ export class LeakTracker {
   site(from: object): Site | undefined {
     if (--this.#untilSample > 0) return undefined
     this.#untilSample = this.level === 'sampled' ? nextSample() : 1
+    return this.capture(from)
+  }
+
+  /** One opening in so many has its site recorded. */
+  get sampleInterval(): number {
+    return this.level === 'off' ? Infinity : this.level === 'sampled' ? nextSample() : 1
+  }
+
+  /** The stack above `from`. */
+  capture(from: object): Site {
     const site: Site = {}
     const limit = Error.stackTraceLimit
     if (this.level === 'sampled') Error.stackTraceLimit = SAMPLED_FRAMES

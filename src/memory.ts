@@ -22,6 +22,11 @@ import type { Lessee } from './lessee.js'
 import { callNative, NativeManager } from './native.js'
 import { Nursery, type Tracked } from './nursery.js'
 import { OwnerNode } from './owner-node.js'
+import type { ObjectPool } from './pool/object-pool.js'
+import type { ObjectPoolOptions } from './pool/object-pool-options.js'
+import type { RecordPool, RecordPoolOptions } from './pool/record-pool.js'
+import type { RecordSchema } from './pool/record-schema.js'
+import { Pools } from './pools.js'
 import { Primitive, type Execute, type PrimitiveDefinition, type PrimitiveOptions } from './primitive.js'
 import { forgetMemory, registerMemory } from './registry.js'
 import { Session } from './session.js'
@@ -87,7 +92,10 @@ export interface MemoryStats {
   openArenas: number
   openRuns: number
   openHolds: number
+  /** Records of record pools that are not released. */
   openRecords: number
+  /** Objects of object pools and JSON containers that are out. */
+  openObjects: number
   agents: number
   /** Charged to owners: leased chunks, slabs, documents, templates, ordinary memory. */
   usedBytes: number
@@ -109,6 +117,8 @@ export interface DisposeReport {
   openArenas: number
   openRuns: number
   openHolds: number
+  openRecords: number
+  openObjects: number
   leaks: LeakReport[]
 }
 
@@ -147,10 +157,10 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   readonly ambient: boolean
   /** Open leases. @internal */
   leases = 0
-  /** Open records of all pools. @internal */
-  openRecords = 0
   /** @internal */
   readonly leakTracker: LeakTracker
+  /** @internal */
+  readonly pools: Pools
   readonly #holds = new Set<Hold>()
   readonly #agents = new Map<string, Agent>()
   readonly #holdTimeoutMs: number
@@ -197,6 +207,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     this.store.onRefused = (error) => this.#refused(error)
     this.owner = new OwnerNode(this.store, 'none')
     this.leakTracker = new LeakTracker(level, (report) => this.#tell('leak', report))
+    this.pools = new Pools(this.leakTracker)
     this.nursery = new Nursery((entry) => {
       let bytes = 0
       for (const handle of entry.leases) bytes += this.store.lost(handle)
@@ -274,6 +285,27 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     })
   }
 
+  /**
+   * A pool of records off the heap, charged to this `Memory`: `recordPool({ id: t.u32(), name: t.string(24) })`.
+   * Ends with the `Memory`, if not disposed before.
+   *
+   * @throws TypeError and RangeError for a schema or an option that is wrong.
+   */
+  recordPool<const S extends RecordSchema>(schema: S, options?: RecordPoolOptions): RecordPool<S> {
+    this.checkOpen('recordPool')
+    return this.pools.recordPool(this, schema, options)
+  }
+
+  /**
+   * A pool of JavaScript objects that are expensive to make. Ends with the `Memory`, if not disposed before.
+   *
+   * @throws TypeError and RangeError for an option that is wrong.
+   */
+  objectPool<T extends object>(options: ObjectPoolOptions<T>): ObjectPool<T> {
+    this.checkOpen('objectPool')
+    return this.pools.objectPool(this, options)
+  }
+
   /** What is held now. */
   stats(): MemoryStats {
     const native = this.#disposed ? ENDED : this.store.native.stats()
@@ -282,7 +314,8 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
       openArenas: this.leases,
       openRuns: this.#openRunsOfAll(),
       openHolds: this.#holds.size,
-      openRecords: this.openRecords,
+      openRecords: this.pools.openRecords,
+      openObjects: this.pools.openObjects,
       agents: this.#agents.size,
       usedBytes: native.leasedBytes + this.store.chargedBytes,
       reservedBytes: native.heldBytes,
@@ -311,6 +344,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   trim(): void {
     this.checkOpen('trim')
     for (const agent of this.#agents.values()) agent.leaveWhenIdle()
+    this.pools.trim()
     this.store.native.trim()
     this.store.drain()
     // What is in quarantine may go a little later: the housekeeping sees to it.
@@ -351,16 +385,26 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
    * Reports what was still open, each as a leak. A second call does nothing.
    */
   dispose(): DisposeReport {
-    const report: DisposeReport = { openArenas: 0, openRuns: 0, openHolds: 0, leaks: [] }
+    const report: DisposeReport = {
+      openArenas: 0,
+      openRuns: 0,
+      openHolds: 0,
+      openRecords: 0,
+      openObjects: 0,
+      leaks: [],
+    }
     if (this.#disposed) return report
     report.openArenas = this.leases
     report.openRuns = this.#openRunsOfAll()
     report.openHolds = this.#holds.size
+    report.openRecords = this.pools.openRecords
+    report.openObjects = this.pools.openObjects
     // First of all, so that nothing new begins while the rest is ended.
     this.#disposed = true
     this.#none?.end()
     for (const agent of this.#agents.values()) agent.end()
     this.reportOpen(() => true, `${this.name} is disposed`)
+    this.pools.dispose()
     report.leaks = this.leaks()
     if (this.#ticker) clearInterval(this.#ticker)
     this.#ticker = undefined
@@ -386,6 +430,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
       this.leakTracker.report(tracked.record(), tracked.heldBytes, 'disposed')
       endOne(tracked, matches, true, reason)
     }
+    this.pools.end(matches)
   }
 
   /** @internal */

@@ -2,7 +2,13 @@
 import * as addon from '../index.js'
 import { PrimarenaError, type BudgetLevel, type ErrorCode } from './errors.js'
 
-export { NativeManager, NativeProgram, NativeRecordPool, NativeTemplate, NativeTemplateCache } from '../index.js'
+export {
+  NativeManager,
+  NativeProgram,
+  NativeRecordPool,
+  NativeTemplate,
+  NativeTemplateCache,
+} from '../index.js'
 
 /** What a raw call answers when it failed; `takeLastError()` says why. */
 export const FAILED = -2

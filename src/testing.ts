@@ -148,7 +148,7 @@ class Watch {
       this.#before.set(memory, {
         open: openNow(memory),
         leaks: memory.leakTracker.total,
-        records: memory.openRecords,
+        records: memory.pools.openRecords,
       })
     }
   }
@@ -189,7 +189,7 @@ class Watch {
     memory.nursery.sweep()
     const before = this.#before.get(memory)
     const lines = describeRows(rowsOf(this.#newOf(memory)), memory)
-    const records = memory.openRecords - (before?.records ?? 0)
+    const records = memory.pools.openRecords - (before?.records ?? 0)
     if (records > 0) lines.push(`  ${records} records of pools of ${memory.name} are not released`)
     if (memory.leakTracker.total > (before?.leaks ?? 0)) {
       for (const leak of memory.leaks()) lines.push(...describeLeak(leak, memory))

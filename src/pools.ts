@@ -1,0 +1,210 @@
+import type { Place } from './context.js'
+import { formatSite, type LeakTracker } from './leaks.js'
+import type { Owner } from './owner.js'
+import { ObjectPool } from './pool/object-pool.js'
+import type { ObjectPoolOptions } from './pool/object-pool-options.js'
+import { JsonPool } from './pool/json-pool.js'
+import type { PoolTicket, PoolTracker } from './pool/pool-tracker.js'
+import { RecordPool, type RecordPoolOptions } from './pool/record-pool.js'
+import type { RecordSchema } from './pool/record-schema.js'
+
+/** What a watched acquisition is known by. */
+interface Ticket {
+  what: string
+  place: Place
+  openedAt: number
+  /** Formatted at once: a stack that is not keeps what its frames work on. */
+  site: string | undefined
+}
+
+/** A pool of a place, and what has to be known of it once it has been collected. */
+interface PoolEntry {
+  place: Place
+  what: string
+  openedAt: number
+  site: string | undefined
+  ref: WeakRef<RecordPool | ObjectPool<object>>
+  /** What a record pool holds of its place's budget. */
+  charged: ChargeCounter | undefined
+}
+
+/**
+ * The pools of one `Memory`: found when their place ends, and given back in the ledger when they were collected
+ * without having been disposed.
+ *
+ * @internal
+ */
+export class Pools {
+  readonly #leaks: LeakTracker
+  readonly #entries = new Map<number, PoolEntry>()
+  readonly #tickets = new Set<Ticket>()
+  readonly #registry: FinalizationRegistry<number>
+  #json: JsonPool | undefined
+  #nextId = 1
+
+  constructor(leaks: LeakTracker) {
+    this.#leaks = leaks
+    const entries = this.#entries
+    this.#registry = new FinalizationRegistry((id) => {
+      const entry = entries.get(id)
+      if (entry === undefined) return
+      entries.delete(id)
+      const bytes = entry.charged?.giveBack() ?? 0
+      // An object pool holds no bytes of ours, and a disposed record pool none any more: no leak.
+      if (bytes > 0) this.#report(entry, bytes, 'collected')
+    })
+  }
+
+  recordPool<const S extends RecordSchema>(
+    place: Place & { owner: Owner },
+    schema: S,
+    options?: RecordPoolOptions,
+  ): RecordPool<S> {
+    const charged = new ChargeCounter(place.owner)
+    const pool = new RecordPool(charged, schema, options)
+    this.#register(place, pool as unknown as RecordPool, 'record pool', charged)
+    return pool
+  }
+
+  objectPool<T extends object>(place: Place, options: ObjectPoolOptions<T>): ObjectPool<T> {
+    const pool = new ObjectPool(options, this.#tracker(place))
+    this.#register(place, pool as unknown as ObjectPool<object>, 'object pool', undefined)
+    return pool
+  }
+
+  /** The pool of JSON containers that all contexts share. */
+  json(place: Place): JsonPool {
+    return (this.#json ??= new JsonPool({ tracker: this.#tracker(place) }))
+  }
+
+  /** Records that are open in all pools. */
+  get openRecords(): number {
+    let count = 0
+    for (const pool of this.#alive()) if (pool instanceof RecordPool) count += pool.openRecords
+    return count
+  }
+
+  /** Objects of object pools, and JSON containers, that are out. */
+  get openObjects(): number {
+    const json = this.#json?.stats()
+    let count = json === undefined ? 0 : json.openObjects + json.openArrays
+    for (const pool of this.#alive()) if (pool instanceof ObjectPool) count += pool.open
+    return count
+  }
+
+  /** Gives idle slabs back and lets idle objects age. */
+  trim(): void {
+    for (const pool of this.#alive()) pool.trim()
+    this.#json?.trim()
+  }
+
+  /** Disposes the pools at places that `matches`; what is still open in one is a leak. */
+  end(matches: (place: Place) => boolean): void {
+    for (const [id, entry] of this.#entries) {
+      if (!matches(entry.place)) continue
+      this.#entries.delete(id)
+      const pool = entry.ref.deref()
+      if (pool === undefined) {
+        const bytes = entry.charged?.giveBack() ?? 0
+        if (bytes > 0) this.#report(entry, bytes, 'collected')
+        continue
+      }
+      const bytes = entry.charged?.bytes ?? 0
+      if (pool instanceof RecordPool) {
+        const { openRecords, leaks } = pool.dispose()
+        for (const { site } of leaks.slice(0, openRecords)) {
+          this.#report({ ...entry, what: 'record', site }, 0, 'disposed')
+        }
+        if (openRecords > 0) this.#report({ ...entry, what: `record pool ${pool.name}` }, bytes, 'disposed')
+      } else if (pool.dispose() > 0) {
+        this.#report({ ...entry, what: `object pool ${pool.name}` }, 0, 'disposed')
+      }
+    }
+    for (const ticket of this.#tickets) {
+      if (!matches(ticket.place)) continue
+      this.#tickets.delete(ticket)
+      this.#report(ticket, 0, 'disposed')
+    }
+  }
+
+  /** Ends the containers of JSON as well: the `Memory` is over. */
+  dispose(): void {
+    this.end(() => true)
+    this.#json?.dispose()
+  }
+
+  *#alive(): Generator<RecordPool | ObjectPool<object>> {
+    for (const { ref } of this.#entries.values()) {
+      const pool = ref.deref()
+      if (pool !== undefined) yield pool
+    }
+  }
+
+  #register(
+    place: Place,
+    pool: RecordPool | ObjectPool<object>,
+    what: string,
+    charged: ChargeCounter | undefined,
+  ): void {
+    const id = this.#nextId++
+    const site = formatSite(this.#leaks.site(this.recordPool))
+    this.#entries.set(id, { place, what, openedAt: Date.now(), site, ref: new WeakRef(pool), charged })
+    this.#registry.register(pool, id)
+  }
+
+  #tracker(place: Place): PoolTracker {
+    const leaks = this.#leaks
+    const tickets = this.#tickets
+    return {
+      intervalOpens: leaks.sampleInterval,
+      opened(what: string): PoolTicket {
+        const ticket: Ticket = {
+          what,
+          place,
+          openedAt: Date.now(),
+          site: formatSite(leaks.capture(this.opened)),
+        }
+        tickets.add(ticket)
+        return ticket
+      },
+      closed(ticket: PoolTicket): void {
+        tickets.delete(ticket as Ticket)
+      },
+    }
+  }
+
+  #report(of: Ticket, bytes: number, found: 'disposed' | 'collected'): void {
+    const { what, place, openedAt, site } = of
+    const { agentId, sessionId } = place
+    this.#leaks.report({ what, agentId, sessionId, primitive: undefined, openedAt, site }, bytes, found)
+  }
+}
+
+/** Counts what one pool took from its owner, so that it can be given back without the pool. */
+class ChargeCounter implements Owner {
+  readonly label: string
+  readonly #owner: Owner
+  bytes = 0
+
+  constructor(owner: Owner) {
+    this.#owner = owner
+    this.label = owner.label
+  }
+
+  charge(bytes: number): void {
+    this.#owner.charge(bytes)
+    this.bytes += bytes
+  }
+
+  uncharge(bytes: number): void {
+    this.#owner.uncharge(bytes)
+    this.bytes -= bytes
+  }
+
+  /** Gives everything back; gives how much it was. */
+  giveBack(): number {
+    const { bytes } = this
+    if (bytes > 0) this.uncharge(bytes)
+    return bytes
+  }
+}
