@@ -1,6 +1,8 @@
 import test, { type ExecutionContext } from 'ava'
 import type { PrimarenaError } from '../dist/errors.js'
+import { LeakTracker } from '../dist/leaks.js'
 import { ObjectPool } from '../dist/pool/object-pool.js'
+import { PoolLeaks } from '../dist/pool/pool-leaks.js'
 import type { PoolTracker } from '../dist/pool/pool-tracker.js'
 import { random } from './_helpers/random.js'
 
@@ -348,6 +350,33 @@ test('every n-th acquisition is watched, and its ticket closed at release, disca
   const unchecked = things({ detectMisuse: false }, tracker)
   unchecked.pool.release(unchecked.pool.acquire())
   t.is(asked.length, 5)
+})
+
+test('what is open at the end is reported with the place where it was taken', (t) => {
+  const place = { agentId: 'agent-7', sessionId: undefined, primitive: undefined }
+  for (const [level, expected] of [
+    ['full', 3],
+    ['off', 0],
+  ] as const) {
+    const leaks = new LeakTracker(level, () => undefined)
+    const watch = new PoolLeaks(leaks, place)
+    const { pool } = things({ name: 'parsers' }, watch)
+    const takeOne = () => pool.acquire()
+    const held = [takeOne(), takeOne(), takeOne(), pool.acquire()]
+    pool.release(held[3]!)
+    t.is(pool.dispose(), 3)
+    t.is(watch.report(), expected)
+    t.is(watch.report(), 0)
+    t.is(leaks.total, expected)
+    if (level === 'off') continue
+    t.like(leaks.list()[0], { what: 'parsers', agentId: 'agent-7', found: 'disposed' })
+    t.regex(leaks.list()[0]!.site!, /takeOne/)
+  }
+  const sampled = new PoolLeaks(new LeakTracker('sampled', () => undefined), place)
+  const { pool } = things({}, sampled)
+  for (let round = 0; round < 1000; round++) pool.acquire()
+  const reported = sampled.report()
+  t.true(reported >= 3 && reported <= 100, String(reported))
 })
 
 test('without detection: the same objects, no figures of acquisitions', (t) => {
