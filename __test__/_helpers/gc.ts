@@ -8,8 +8,10 @@ export async function gcUntil(condition: () => boolean, timeoutMs = 10_000): Pro
   const end = Date.now() + timeoutMs
   while (!condition()) {
     if (Date.now() > end) return false
+    // In a turn of its own: what `condition` reached through a WeakRef is kept until its turn is over.
+    await sleep(5)
     collect()
-    await sleep(10)
+    await sleep(5)
   }
   return true
 }
