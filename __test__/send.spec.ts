@@ -182,6 +182,27 @@ test('send: what the stream does is what the caller hears', async (t) => {
   memory.dispose()
 })
 
+test('many sends on one stream share its listeners', async (t) => {
+  const memory = new Memory()
+  const warnings: string[] = []
+  const listen = (warning: Error): void => void warnings.push(warning.name)
+  process.on('warning', listen)
+  const target = new Writable({ write: (_chunk, _encoding, done) => setImmediate(done) })
+  const session = memory.agent('a').session('s')
+  const send = memory.primitive('send', async (ctx, text: string) => ctx.send(target, ctx.arena.from(text)))
+  const sends = Array.from({ length: 50 }, (_, i) => session.run(send, `${i}`))
+  t.is(target.listenerCount('close'), 1)
+  t.is(target.listenerCount('error'), 1)
+  await Promise.all(sends)
+  t.is(target.listenerCount('close') + target.listenerCount('error'), 0)
+  await session.run(send, 'again')
+  t.is(target.listenerCount('close') + target.listenerCount('error'), 0)
+  await sleep(1)
+  process.off('warning', listen)
+  t.deepEqual(warnings, [])
+  memory.dispose()
+})
+
 test('500 requests at once, each with a pattern of its own: no foreign byte', async (t) => {
   const memory = new Memory({ quarantineMs: 0 })
   const { port, server } = await serve(t, memory)
