@@ -20,8 +20,9 @@ export async function storm(memory, { agents, operations, seed, onProgress = () 
   const pick = (n) => Math.floor(random() * n)
   const outcomes = { plain: 0, wild: 0 }
   const count = (what) => (outcomes[what] = (outcomes[what] ?? 0) + 1)
-  memory.on('hold:rejected', () => count('rejected hold'))
-  memory.on('late-error', () => count('late error'))
+  const onRejected = () => count('rejected hold')
+  const onLate = () => count('late error')
+  memory.on('hold:rejected', onRejected).on('late-error', onLate)
 
   const check = (ctx, view, byte, bytes) => {
     if (view.length === 0 && ctx.aborted) return // It was dropped by force.
@@ -45,9 +46,7 @@ export async function storm(memory, { agents, operations, seed, onProgress = () 
   const throwing = memory.primitive('throwing', (ctx, { bytes, late }) => {
     ctx.arena.alloc(bytes)
     if (!late) throw new Error('thrown')
-    return sleep(late).then(() => {
-      throw new Error('thrown')
-    })
+    return sleep(late).then(() => Promise.reject(new Error('thrown')))
   })
   const nested = memory.primitive('nested', async (ctx, { byte, bytes, depth }) => {
     const view = ctx.arena.allocUnsafe(bytes).fill(byte)
@@ -63,6 +62,7 @@ export async function storm(memory, { agents, operations, seed, onProgress = () 
       sleep(2).then(() => {
         check(ctx, view, byte, bytes)
         if (rejects) throw new Error('rejected')
+        return undefined
       }),
     )
     const target = ctx.arena.alloc(1024)
@@ -162,6 +162,7 @@ export async function storm(memory, { agents, operations, seed, onProgress = () 
   await Promise.all(Array.from({ length: LANES }, lane))
   for (let i = 0; i < 500 && (memory.stats().openHolds > 0 || memory.stats().openRuns > 0); i += 1)
     await sleep(10)
+  memory.off('hold:rejected', onRejected).off('late-error', onLate)
   return outcomes
 }
 
