@@ -25,6 +25,7 @@ export { processStats, setProcessBudget, type ProcessBudget, type ProcessStats }
 export type { MemorySnapshot, OwnerFigures, SiteFigures, SnapshotDiff } from './snapshot.js'
 export { Primitive, type Execute, type PrimitiveDefinition, type PrimitiveOptions } from './primitive.js'
 export { Session } from './session.js'
+export { TemplateCache, type TemplateCacheOptions, type TemplateCacheStats } from './template-cache.js'
 export { json } from './json/index.js'
 export type { BytesInput } from './bytes.js'
 export type { BooleanColumn, NumberColumn, TextColumn } from './json/column.js'

@@ -1,5 +1,7 @@
 import type { Arena } from './arena.js'
 import type { PrimitiveContext } from './context.js'
+import type { Template } from './json/template.js'
+import type { TemplateShape, TemplateValues } from './json/template-types.js'
 import type { Memory } from './memory.js'
 import type { JsonArray, JsonObject } from './pool/json-containers.js'
 import type { JsonScope } from './pool/json-pool.js'
@@ -52,6 +54,21 @@ export class JsonOptimizer implements Disposable {
   /** Takes an array back, with what is nested in it. Errors as for `returnObject`. */
   returnArray(array: JsonArray): void {
     this.#containers().returnArray(array)
+  }
+
+  /**
+   * Keeps a template under `name` in the cache of the `Memory`: a compiled one, or what `json.template`
+   * takes. Gives the template. Errors as for `memory.templates.set`.
+   */
+  cacheTemplate<V>(name: string, template: Template<V>): Template<V>
+  cacheTemplate<const S extends TemplateShape>(name: string, shape: S): Template<TemplateValues<S>>
+  cacheTemplate(name: string, template: TemplateShape): Template {
+    return this.#memory.templates.set(name, template) as Template
+  }
+
+  /** The template kept under `name`, if it is still there. */
+  getTemplate(name: string): Template | undefined {
+    return this.#memory.templates.get(name)
   }
 
   /** Takes back what was built in the optimizer's own arena. Templates and the operation's arena stay. */

@@ -32,6 +32,7 @@ import { forgetMemory, registerMemory } from './registry.js'
 import { Session } from './session.js'
 import { diffSnapshots, takeSnapshot, type MemorySnapshot, type SnapshotDiff } from './snapshot.js'
 import { Standalone } from './standalone.js'
+import { TemplateCache, type TemplateCacheOptions, type TemplateCacheStats } from './template-cache.js'
 import { printTree } from './tree.js'
 
 export interface MemoryOptions {
@@ -55,6 +56,8 @@ export interface MemoryOptions {
   quarantineLimit?: ByteSize
   /** A hold, or a body after its abort, that is older is reported. Milliseconds. */
   holdTimeoutMs?: number
+  /** The bounds of `templates`. */
+  templates?: TemplateCacheOptions
   /**
    * Asked once when a budget refuses: free something or raise a limit and answer true to have it tried again.
    */
@@ -110,6 +113,8 @@ export interface MemoryStats {
   grants: number
   reuses: number
   leaks: number
+  /** The cache of templates; `undefined` while it was never used. */
+  templates: TemplateCacheStats | undefined
 }
 
 /** What was still open when a `Memory` ended. */
@@ -170,6 +175,8 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   #limitBytes: number
   #softBytes: number
   #disposed = false
+  readonly #templateOptions: TemplateCacheOptions | undefined
+  #templates: TemplateCache | undefined
   #ticker: ReturnType<typeof setInterval> | undefined
   #ticks = 0
   #trimmedTick = -Infinity
@@ -206,6 +213,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     }
     this.store.onRefused = (error) => this.#refused(error)
     this.owner = new OwnerNode(this.store, 'none')
+    this.#templateOptions = options.templates
     this.leakTracker = new LeakTracker(level, (report) => this.#tell('leak', report))
     this.pools = new Pools(this.leakTracker)
     this.nursery = new Nursery((entry) => {
@@ -327,7 +335,17 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
       grants: native.grants,
       reuses: native.reuses,
       leaks: this.leakTracker.total,
+      templates: this.#templates?.stats(),
     }
+  }
+
+  /** Templates by name, charged to this `Memory`. No reset touches them; they end with it. */
+  get templates(): TemplateCache {
+    if (this.#templates === undefined) {
+      this.checkOpen('templates')
+      this.#templates = new TemplateCache(this.#templateOptions, this.owner)
+    }
+    return this.#templates
   }
 
   /** New limits, also below what is held: then nothing more is given until enough came back. */
@@ -410,6 +428,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     this.#ticker = undefined
     for (const agent of this.#agents.values()) agent.owner.close(true)
     this.#agents.clear()
+    this.#templates?.dispose()
     this.store.end()
     forgetMemory(this)
     return report

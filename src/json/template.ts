@@ -100,9 +100,14 @@ export class Template<V = unknown> {
     return encodeProgram(this.#steps)
   }
 
-  /** Lets a cache keep the native program; `undefined`: the template keeps one of its own when it needs it. @internal */
-  settle(home: ProgramHome | undefined): void {
+  /** Lets a cache keep the native program. @internal */
+  settle(home: ProgramHome): void {
     this.#home = home
+  }
+
+  /** The cache let its program go: the template makes one of its own when it needs it. @internal */
+  unsettle(home: ProgramHome): void {
+    if (this.#home === home) this.#home = undefined
   }
 
   /** Renders by one way or the other, whatever would be chosen: for tests. @internal */

@@ -151,6 +151,9 @@ impl TemplateCache {
         self.by_name.remove(&*entry.name);
         self.used_bytes -= entry.bytes();
         self.free.push(slot);
+        if self.live() < self.constants.capacity() / 4 {
+            self.close_gaps();
+        }
         true
     }
 
@@ -176,6 +179,11 @@ impl TemplateCache {
         self.slots.iter().flatten()
     }
 
+    /// Constant bytes of the templates held.
+    fn live(&self) -> usize {
+        self.entries().map(|entry| entry.program.literal_bytes()).sum()
+    }
+
     fn oldest(&self, stamps: &[f64]) -> Option<u32> {
         let stamp = |slot: u32| stamps.get(slot as usize).copied().unwrap_or(0.0);
         self.by_name.values().copied().min_by(|&a, &b| stamp(a).total_cmp(&stamp(b)).then(a.cmp(&b)))
@@ -183,7 +191,7 @@ impl TemplateCache {
 
     /// Appends to the arena; closes its gaps first when they are what keeps it from fitting, or half of it.
     fn store(&mut self, literals: &[u8]) -> usize {
-        let live: usize = self.entries().map(|entry| entry.program.literal_bytes()).sum();
+        let live = self.live();
         let gaps = self.constants.len() - live;
         if gaps > 0 && (self.constants.len() + literals.len() > self.constants.capacity() || gaps > live) {
             self.close_gaps();
