@@ -1,5 +1,7 @@
 import type { Arena } from './arena.js'
 import type { PrimitiveContext } from './context.js'
+import type { BytesInput } from './bytes.js'
+import { parseDocument, type JsonDocument, type ParseOptions } from './json/document.js'
 import type { Template } from './json/template.js'
 import type { TemplateShape, TemplateValues } from './json/template-types.js'
 import type { Memory } from './memory.js'
@@ -54,6 +56,14 @@ export class JsonOptimizer implements Disposable {
   /** Takes an array back, with what is nested in it. Errors as for `returnObject`. */
   returnArray(array: JsonArray): void {
     this.#containers().returnArray(array)
+  }
+
+  /**
+   * Opens a document in the operation's memory (its arena, or ordinary memory in a context without one): see
+   * `json.parse`. Valid until the operation ends.
+   */
+  parse(bytes: BytesInput, options?: ParseOptions): JsonDocument {
+    return parseDocument(bytes, this.#context?.allocator ?? this.arena, options)
   }
 
   /**

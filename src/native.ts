@@ -14,7 +14,7 @@ export {
 export const FAILED = -2
 
 /** The raw functions (see `crates/node/src/raw.rs`), one interface for each file that registers some. */
-export interface Raw extends RawLeases, RawJson, RawTemplates, RawRecords {}
+export interface Raw extends RawDocuments, RawLeases, RawJson, RawTemplates, RawRecords {}
 
 /** `crates/node/src/lease.rs`. −1 says that `leaseDetails` has more to tell. */
 export interface RawLeases {
@@ -58,6 +58,11 @@ export interface RawJson {
     parts: Float64Array,
   ): number
   jsonValidate(input: Uint8Array, maxDepth: number, maxBytes: number): number
+}
+
+/** `crates/node/src/document.rs`. −(n + 16) asks for room for n numbers. */
+export interface RawDocuments {
+  documentIndex(bytes: Uint8Array, start: number, numbers: Uint32Array, at: number): number
 }
 
 /** `crates/node/src/template.rs`. Below −15: −(size needed + 16). */

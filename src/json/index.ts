@@ -1,4 +1,5 @@
 import { ColumnsProgram, type ColumnSpecs } from './columns.js'
+import { parseDocument } from './document.js'
 import { FieldsProgram, type FieldSpecs } from './fields.js'
 import type { ByteStream } from '../allocator.js'
 import { JsonLines, type LinesOptions } from './lines.js'
@@ -55,6 +56,7 @@ export const json = Object.freeze({
     return new JsonLiteral(value)
   },
 
+  parse: parseDocument,
   /**
    * A stream of NDJSON, one document a line: `for await (const row of json.lines(socket).read(Push))`.
    *

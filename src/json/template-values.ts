@@ -15,6 +15,7 @@ import {
   type Step,
   type ValueStep,
 } from './template-parse.js'
+import { JsonDocument } from './document.js'
 import { validate } from './validate.js'
 
 /** Strings from here on are written by one engine call and escaped natively in a second pass. */
@@ -166,6 +167,7 @@ export function jsonOf(
   value: unknown,
   indexes: readonly number[],
 ): string | Uint8Array | undefined {
+  if (value instanceof JsonDocument && !value.trusted) return value.raw()
   if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) {
     const bytes = inputBytes(value as BytesInput)
     try {

@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(dead_code))] // Under test nothing is exported, so nothing is used from here on.
 
 mod buffer;
+mod document;
 mod env;
 mod error;
 mod lease;
@@ -32,6 +33,7 @@ pub fn raw_functions(env: &napi::Env) -> napi::Result<Object<'_>> {
     lease::register(&exports)?;
     program::register(&exports)?;
     record_pool::register(&exports)?;
+    document::register(&exports)?;
     template::register(&exports)?;
     Ok(object)
 }

@@ -8,12 +8,14 @@
 //! - [`skip`]: where a string or a value ends, in documents that are trusted.
 //! - [`text`]: strings with their escapes resolved.
 //! - [`fields`], [`transform`], [`columns`]: the programs; [`program`] is what they share.
+//! - [`document`]: the index of one container, for documents that are read lazily.
 //! - [`value`]: captured values decoded, by [`number`], [`time`], [`text`] and [`pack`]; [`sink`]: output.
 
 mod block;
 pub mod captures;
 pub mod columns;
 mod dispatch;
+pub mod document;
 mod extract;
 mod fault;
 pub mod fields;

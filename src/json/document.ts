@@ -1,0 +1,350 @@
+/** Documents: JSON that stays bytes and is read where it is. */
+import { Buffer } from 'node:buffer'
+import type { Allocator } from '../allocator.js'
+import { Arena } from '../arena.js'
+import { inputBytes, type BytesInput } from '../bytes.js'
+import { PrimarenaError } from '../errors.js'
+import { livesIn } from '../results.js'
+import type { JsonValue } from '../types.js'
+import { ELEMENT_NUMBERS, Source } from './document-source.js'
+import { broken, kindOf, numberOf, parse, stringOf, type JsonKind } from './document-values.js'
+import { pathText } from './template-parse.js'
+import { validate, type LimitOptions } from './validate.js'
+import { MEMBER_NUMBERS } from './wide-names.js'
+
+export type { JsonKind } from './document-values.js'
+
+/** Options of `json.parse`. */
+export interface ParseOptions extends LimitOptions {
+  /**
+   * The document reads the caller's bytes where they are, instead of a copy of its own: they must not change
+   * while it is read. What is read is always checked to lie within them.
+   */
+  borrow?: boolean
+  /**
+   * Nothing is validated but what is read: errors come late, or never. Safe for memory on any input, but not
+   * for decisions: never route or authorise by what an unchecked document says.
+   */
+  trust?: boolean
+}
+
+/** A name of a member, or the index of an element; −1 is the last one. */
+export type PathStep = string | number
+
+/** What reading gives: containers as documents, everything else as JavaScript has it. */
+export type DocumentValue = JsonDocument | string | number | boolean | null
+
+const MOST_BYTES = 2 ** 31 - 1
+const internal: unique symbol = Symbol('primarena.document') as never
+
+/**
+ * A JSON document, or an object or array in it, read from its bytes.
+ *
+ * Containers are indexed when they are first entered; what is not looked at is never decoded. Of members of
+ * one name the last counts, as with `JSON.parse`; `__proto__` is a name like any other.
+ *
+ * Valid until its allocator is reset or disposed: from then on all methods throw ERR_STALE_HANDLE or
+ * ERR_ARENA_DISPOSED. Without an allocator, and with a `HeapAllocator`, as long as it is held.
+ */
+export class JsonDocument {
+  readonly #source: Source
+  readonly #start: number
+  readonly #end: number
+  /** Where the position of this container's index is noted; −1 for the root. */
+  readonly #slot: number
+
+  /** @internal Use `json.parse` or `ctx.json.parse`. */
+  constructor(key: symbol, source: Source, start: number, end: number, slot: number) {
+    if (key !== internal) throw new TypeError('a JsonDocument is made by json.parse')
+    this.#source = source
+    this.#start = start
+    this.#end = end
+    this.#slot = slot
+  }
+
+  /** The allocator that it lives in. @internal */
+  get [livesIn](): unknown {
+    return this.#source.allocator
+  }
+
+  /**
+   * The value at a path of names and indexes: a string, number, boolean or null as such, an object or array
+   * as a `JsonDocument`; `undefined` if there is none. Without a path: this document's own value.
+   *
+   * @throws PrimarenaError ERR_STALE_HANDLE, ERR_ARENA_DISPOSED; ERR_JSON_SYNTAX only if it was trusted.
+   */
+  get(...path: PathStep[]): DocumentValue | undefined {
+    const source = this.#source
+    source.check()
+    if (path.length === 0) return this.#value(this.#start, this.#end, this.#slot)
+    const entry = this.#find(path)
+    return entry < 0 ? undefined : this.#value(source.numbers[entry]!, source.numbers[entry + 1]!, entry + 2)
+  }
+
+  /** Whether there is a value at the path. Errors as for `get`. */
+  has(...path: PathStep[]): boolean {
+    this.#source.check()
+    return path.length === 0 || this.#find(path) >= 0
+  }
+
+  /** The kind of the value at the path; `undefined` if there is none. Errors as for `get`. */
+  kind(...path: PathStep[]): JsonKind | undefined {
+    const source = this.#source
+    source.check()
+    if (path.length === 0) return kindOf(source.bytes[this.#start])
+    const entry = this.#find(path)
+    return entry < 0 ? undefined : kindOf(source.bytes[source.numbers[entry]!])
+  }
+
+  /**
+   * The string at the path.
+   *
+   * @throws PrimarenaError ERR_JSON_MISSING, ERR_JSON_TYPE with the path; otherwise as `get`.
+   */
+  string(...path: PathStep[]): string {
+    const value = this.get(...path)
+    if (typeof value !== 'string') throw this.#wrong('a string', path)
+    return value
+  }
+
+  /**
+   * The number at the path.
+   *
+   * @throws PrimarenaError ERR_JSON_MISSING, ERR_JSON_TYPE with the path; otherwise as `get`.
+   */
+  number(...path: PathStep[]): number {
+    const value = this.get(...path)
+    if (typeof value !== 'number') throw this.#wrong('a number', path)
+    return value
+  }
+
+  /** How many members (of different names) or elements there are; 0 for anything else. */
+  get size(): number {
+    const kind = this.kind()
+    if (kind !== 'object' && kind !== 'array') return 0
+    const source = this.#source
+    const at = this.#enter()
+    const count = source.numbers[at]!
+    if (kind === 'array') return count
+    let size = 0
+    for (let index = 0; index < count; index++) {
+      const entry = at + 1 + index * MEMBER_NUMBERS
+      if (source.member(at, source.nameOf(entry)) === entry) size += 1
+    }
+    return size
+  }
+
+  /**
+   * The bytes of the value at the path, not copied; `undefined` if there is none. Valid until the allocator
+   * is reset or disposed. Do not write to them. Errors as for `get`.
+   */
+  raw(...path: PathStep[]): Buffer | undefined {
+    const source = this.#source
+    source.check()
+    const { buffer, byteOffset } = source.bytes
+    let start = this.#start
+    let end = this.#end
+    if (path.length > 0) {
+      const entry = this.#find(path)
+      if (entry < 0) return undefined
+      start = source.numbers[entry]!
+      end = source.numbers[entry + 1]!
+    }
+    return Buffer.from(buffer as ArrayBuffer, byteOffset + start, end - start)
+  }
+
+  /** A copy of this document's bytes, valid as long as it is held. */
+  toBytes(): Buffer {
+    return Buffer.from(this.raw()!)
+  }
+
+  /** The value at the path as plain JavaScript, as `JSON.parse` makes it. Errors as for `get`. */
+  toJS(...path: PathStep[]): JsonValue | undefined {
+    const source = this.#source
+    source.check()
+    if (path.length === 0) return parse(source.bytes, this.#start, this.#end) as JsonValue
+    const entry = this.#find(path)
+    if (entry < 0) return undefined
+    return parse(source.bytes, source.numbers[entry]!, source.numbers[entry + 1]!) as JsonValue
+  }
+
+  /** For `JSON.stringify`. */
+  toJSON(): JsonValue {
+    return this.toJS()!
+  }
+
+  /**
+   * Names and values of the members, in the order of the document; of one name only the last. Nothing for
+   * what is no object. Errors as for `get`.
+   */
+  *entries(): Generator<[name: string, value: DocumentValue], void, undefined> {
+    if (this.kind() !== 'object') return
+    const source = this.#source
+    const at = this.#enter()
+    const count = source.numbers[at]!
+    for (let index = 0; index < count; index++) {
+      source.check()
+      const entry = at + 1 + index * MEMBER_NUMBERS
+      const name = source.nameOf(entry)
+      if (source.member(at, name) !== entry) continue
+      const { numbers } = source
+      yield [name, this.#value(numbers[entry + 2]!, numbers[entry + 3]!, entry + 4)]
+    }
+  }
+
+  /** The elements of an array; nothing for what is none. Errors as for `get`. */
+  *elements(): Generator<DocumentValue, void, undefined> {
+    if (this.kind() !== 'array') return
+    const source = this.#source
+    const at = this.#enter()
+    const count = source.numbers[at]!
+    for (let index = 0; index < count; index++) {
+      source.check()
+      const { numbers } = source
+      const entry = at + 1 + index * ELEMENT_NUMBERS
+      yield this.#value(numbers[entry]!, numbers[entry + 1]!, entry + 2)
+    }
+  }
+
+  /** As `elements` for an array, as `entries` for an object. */
+  [Symbol.iterator](): Generator<DocumentValue | [name: string, value: DocumentValue], void, undefined> {
+    return this.kind() === 'array' ? this.elements() : this.entries()
+  }
+
+  /** True for a document whose bytes were not validated. @internal */
+  get trusted(): boolean {
+    return this.#source.trusted
+  }
+
+  #enter(): number {
+    return this.#source.enter(this.#start, this.#slot)
+  }
+
+  /**
+   * The position of start, end and slot of the value at the path; −1 if there is none.
+   */
+  #find(path: readonly PathStep[]): number {
+    const source = this.#source
+    const { bytes } = source
+    let start = this.#start
+    let slot = this.#slot
+    let found = -1
+    for (let depth = 0; depth < path.length; depth++) {
+      const step = path[depth]!
+      const first = bytes[start]
+      if (first === 0x7b) {
+        if (typeof step !== 'string') {
+          checkStep(step)
+          return -1
+        }
+        const entry = source.member(source.enter(start, slot), step)
+        if (entry < 0) return -1
+        found = entry + 2
+      } else if (first === 0x5b) {
+        if (typeof step !== 'number') {
+          checkStep(step)
+          return -1
+        }
+        const at = source.enter(start, slot)
+        const count = source.numbers[at]!
+        const index = step < 0 ? count + step : step
+        if (!(index >= 0 && index < count) || !Number.isInteger(index)) return -1
+        found = at + 1 + index * ELEMENT_NUMBERS
+      } else {
+        checkStep(step)
+        return -1
+      }
+      start = source.numbers[found]!
+      slot = found + 2
+    }
+    return found
+  }
+
+  #value(start: number, end: number, slot: number): DocumentValue {
+    const { bytes } = this.#source
+    const first = bytes[start]
+    switch (first) {
+      case 0x22:
+        if (bytes[end - 1] !== 0x22 || end - start < 2) throw broken(start, 'a string')
+        return stringOf(bytes, start + 1, end - 1)
+      case 0x7b:
+      case 0x5b:
+        return new JsonDocument(internal, this.#source, start, end, slot)
+      case 0x74:
+        if (end - start !== 4) throw broken(start, 'true')
+        return true
+      case 0x66:
+        if (end - start !== 5) throw broken(start, 'false')
+        return false
+      case 0x6e:
+        if (end - start !== 4) throw broken(start, 'null')
+        return null
+      default:
+        if (kindOf(first) !== 'number') throw broken(start, 'a JSON value')
+        return numberOf(bytes, start, end)
+    }
+  }
+
+  #wrong(expected: string, path: readonly PathStep[]): PrimarenaError {
+    const text = pathOf(path)
+    const kind = this.kind(...path)
+    return kind === undefined
+      ? new PrimarenaError('ERR_JSON_MISSING', `${text}: expected ${expected}, got nothing`, { path: text })
+      : new PrimarenaError('ERR_JSON_TYPE', `${text}: expected ${expected}, got ${kind}`, { path: text })
+  }
+}
+
+function checkStep(step: unknown): void {
+  if (typeof step !== 'string' && typeof step !== 'number') {
+    throw new TypeError(`expected a path of names and indexes, got ${step === null ? 'null' : typeof step}`)
+  }
+}
+
+function pathOf(path: readonly PathStep[]): string {
+  return pathText(
+    path.map((step) => (typeof step === 'number' ? '[]' : step)),
+    path.filter((step) => typeof step === 'number'),
+  )
+}
+
+/**
+ * Opens a document: its bytes are validated, and copied into `allocator` unless they are there already.
+ * Without an allocator they are copied to ordinary memory.
+ *
+ * The document is valid until the allocator is reset or disposed.
+ *
+ * @throws PrimarenaError ERR_JSON_SYNTAX with offset, line and column, ERR_JSON_LIMIT for a document that is
+ * deeper or longer than allowed or 2 GiB long; what the allocator throws; TypeError for what is no bytes.
+ */
+export function parseDocument(
+  input: BytesInput,
+  allocator?: Allocator,
+  options?: ParseOptions,
+): JsonDocument {
+  const given = inputBytes(input)
+  if (given.length > MOST_BYTES) {
+    throw new PrimarenaError(
+      'ERR_JSON_LIMIT',
+      `a document has at most ${MOST_BYTES} bytes, got ${given.length}`,
+    )
+  }
+  const trust = options?.trust === true
+  if (!trust) validate(given, options)
+  let start = 0
+  let end = given.length
+  while (isWhite(given[start])) start += 1
+  while (end > start && isWhite(given[end - 1])) end -= 1
+  if (kindOf(given[start]) === undefined) throw broken(start, 'a JSON value')
+  const bytes = options?.borrow === true ? given : keep(given, allocator)
+  return new JsonDocument(internal, new Source(bytes, allocator, trust), start, end, -1)
+}
+
+function keep(bytes: Uint8Array, allocator: Allocator | undefined): Uint8Array {
+  if (allocator === undefined) return Buffer.from(bytes)
+  if (allocator instanceof Arena && Arena.of(bytes.buffer) === allocator) return bytes
+  return allocator.from(bytes)
+}
+
+function isWhite(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+}
