@@ -1,18 +1,17 @@
 import { window, type Allocator, type WindowedAllocator } from '../allocator.js'
 import { inputBytes, type BytesInput } from '../bytes.js'
+import { FLAG_AGAIN, FLAG_TRUST, WIDTH_COLUMN } from '../generated/layout.js'
 import { HeapAllocator } from '../heap-allocator.js'
 import { callNative, FAILED, NativeProgram, raw, takeLastError } from '../native.js'
 import type { JsonValue, Kind, Type } from '../types.js'
 import { livesIn } from '../results.js'
 import { makeColumn, type BooleanColumn, type Home, type NumberColumn, type TextColumn } from './column.js'
 import {
-  AGAIN,
   checkPath,
   entriesOf,
   limitsOf,
   nativeField,
   NEEDS,
-  TRUST,
   type ProgramOptions,
   type ReadOptions,
 } from './paths.js'
@@ -74,9 +73,6 @@ const heap = new HeapAllocator()
 
 const FIRST_BYTES = 4096
 
-/** Numbers that describe a column, and one before all of them: the bytes used. */
-const PART_WIDTH = 5
-
 /**
  * A compiled program that reads rows of a document into columns.
  *
@@ -103,10 +99,11 @@ export class ColumnsProgram<Specs extends ColumnSpecs> {
     })
     this.#native = callNative(() => NativeProgram.columns(rows, fields, limitsOf(options)))
     this.#id = this.#native.id
-    this.#flags = options?.trust === true ? TRUST : 0
+    this.#flags = options?.trust === true ? FLAG_TRUST : 0
     this.#names = entries.map(([name]) => name)
     this.#kinds = fields.map((field) => field.kind)
-    this.#parts = new Float64Array(1 + entries.length * PART_WIDTH)
+    // Before what describes the columns: the bytes used.
+    this.#parts = new Float64Array(1 + entries.length * WIDTH_COLUMN)
   }
 
   /**
@@ -122,7 +119,7 @@ export class ColumnsProgram<Specs extends ColumnSpecs> {
     const target = place[window]
     if (target === undefined) throw new TypeError('read: expected an allocator')
     const trust = options?.trust
-    let flags = trust === undefined ? this.#flags : trust ? TRUST : 0
+    let flags = trust === undefined ? this.#flags : trust ? FLAG_TRUST : 0
     const parts = this.#parts
     let needed = this.#hintBytes
     let pad: number
@@ -136,7 +133,7 @@ export class ColumnsProgram<Specs extends ColumnSpecs> {
       if (rows === FAILED) throw takeLastError()
       needed = NEEDS - rows
       this.#hintBytes = Math.min(Math.max(this.#hintBytes, needed + (needed >> 2)), 1 << 20)
-      flags |= AGAIN
+      flags |= FLAG_AGAIN
     }
     const block = target.commit(pad + parts[0]!)
     return this.#table({ allocator: place, generation: place.generation }, rows, block, pad)
@@ -153,7 +150,7 @@ export class ColumnsProgram<Specs extends ColumnSpecs> {
     const columns = Object.create(null) as Record<string, unknown>
     const parts = this.#parts
     this.#names.forEach((name, index) => {
-      const at = 1 + index * PART_WIDTH
+      const at = 1 + index * WIDTH_COLUMN
       columns[name] = makeColumn(home, this.#kinds[index]!, rows, buffer, start, {
         validity: parts[at]!,
         values: parts[at + 1]!,

@@ -1,22 +1,20 @@
 /** Reads the entries that `jsonFields` writes, and makes the objects of their values. */
 import { Buffer } from 'node:buffer'
 import { PrimarenaError } from '../errors.js'
+import {
+  TAG_ASCII,
+  TAG_BIG,
+  TAG_FALSE,
+  TAG_MISSING,
+  TAG_NULL,
+  TAG_NUMBER,
+  TAG_RAW,
+  TAG_TEXT,
+  TAG_TRUE,
+  TAG_UTF8,
+  WIDTH_ENTRY,
+} from '../generated/layout.js'
 import type { Kind } from '../types.js'
-
-/** The tags of `crates/core/src/json/fields.rs`. */
-const MISSING = 0
-const NULL = 1
-const TRUE = 2
-const FALSE = 3
-const NUMBER = 4
-const TEXT = 5
-const RAW = 6
-const UTF8 = 7
-const ASCII = 8
-const BIG = 9
-
-/** Numbers of an entry: its tag and two operands. */
-export const ENTRY_WIDTH = 3
 
 /** A field as the reader of its entry needs it. */
 export interface EntryField {
@@ -44,23 +42,23 @@ class EntryReader {
     const first = scratch[entry + 1]!
     const second = scratch[entry + 2]!
     switch (scratch[entry]) {
-      case MISSING:
+      case TAG_MISSING:
         return this.#fields[field]!.fallback
-      case NULL:
+      case TAG_NULL:
         return null
-      case TRUE:
+      case TAG_TRUE:
         return true
-      case FALSE:
+      case TAG_FALSE:
         return false
-      case NUMBER:
+      case TAG_NUMBER:
         return first
-      case RAW:
+      case TAG_RAW:
         return this.#raw(this.#fields[field]!, input, first, second)
-      case UTF8:
+      case TAG_UTF8:
         return bytesOf(input, first, second).toString('utf8')
-      case ASCII:
+      case TAG_ASCII:
         return bytesOf(input, first, second).toString('latin1')
-      case BIG:
+      case TAG_BIG:
         return (BigInt(first) << 32n) | BigInt(second)
       default:
         throw new PrimarenaError('ERR_INTERNAL', `an entry has the tag ${scratch[entry]}`)
@@ -81,9 +79,9 @@ class EntryReader {
     this.at = at
     if (length === 0 && fallback !== undefined) return fallback
     const values: unknown[] = []
-    let element = scratch[entry + 2]! * ENTRY_WIDTH
-    for (let index = 0; index < length; index++, element += ENTRY_WIDTH) {
-      if (scratch[element] === TEXT) {
+    let element = scratch[entry + 2]! * WIDTH_ENTRY
+    for (let index = 0; index < length; index++, element += WIDTH_ENTRY) {
+      if (scratch[element] === TAG_TEXT) {
         values.push(text.substring(this.at, (this.at += scratch[element + 1]!)))
       } else {
         values.push(this.other(scratch, element, field, input))
@@ -130,11 +128,11 @@ export function objectMaker(fields: readonly EntryField[]): MakeObject {
  */
 function compiledMaker(fields: readonly EntryField[]): MakeObject {
   const members = fields.map(({ name, many }, field) => {
-    const entry = field * ENTRY_WIDTH
+    const entry = field * WIDTH_ENTRY
     const other = `r.other(s,${entry},${field},i)`
     const value = many
       ? `(v=r.array(s,${entry},${field},x,p,i),p=r.at,v)`
-      : `(g=s[${entry}])===${TEXT}?x.substring(p,p+=s[${entry + 1}]):g===${NUMBER}?s[${entry + 1}]:${other}`
+      : `(g=s[${entry}])===${TAG_TEXT}?x.substring(p,p+=s[${entry + 1}]):g===${TAG_NUMBER}?s[${entry + 1}]:${other}`
     return `${name === '__proto__' ? '["__proto__"]' : JSON.stringify(name)}:${value}`
   })
   const make = new Function('r', 's', 'x', 'i', `let p=0,g,v;return{${members.join(',')}}`) as (
@@ -154,12 +152,12 @@ function loopMaker(fields: readonly EntryField[]): MakeObject {
     let at = 0
     for (let field = 0; field < fields.length; field++) {
       const { name, many } = fields[field]!
-      const entry = field * ENTRY_WIDTH
+      const entry = field * WIDTH_ENTRY
       let value: unknown
       if (many) {
         value = reader.array(scratch, entry, field, text, at, input)
         at = reader.at
-      } else if (scratch[entry] === TEXT) {
+      } else if (scratch[entry] === TAG_TEXT) {
         value = text.substring(at, (at += scratch[entry + 1]!))
       } else {
         value = reader.other(scratch, entry, field, input)

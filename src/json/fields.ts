@@ -1,14 +1,14 @@
 import { inputBytes, type BytesInput } from '../bytes.js'
+import { FLAG_TRUST, WIDTH_ENTRY } from '../generated/layout.js'
 import { callNative, FAILED, NativeProgram, raw, takeLastError } from '../native.js'
 import type { JsonValue, Kind, Presence, Type } from '../types.js'
-import { ENTRY_WIDTH, objectMaker, type MakeObject } from './entries.js'
+import { objectMaker, type MakeObject } from './entries.js'
 import {
   entriesOf,
   isType,
   limitsOf,
   nativeField,
   NEEDS,
-  TRUST,
   type IsMany,
   type ProgramOptions,
   type ReadOptions,
@@ -51,7 +51,7 @@ export type FieldsOf<Specs> = { -readonly [Name in keyof Specs]: FieldOf<Specs[N
 const KEPT_NUMBERS = 1 << 15
 
 // One for all programs: nothing else runs between the native call and the reading of its entries.
-let sharedScratch = new Float64Array(64 * ENTRY_WIDTH)
+let sharedScratch = new Float64Array(64 * WIDTH_ENTRY)
 
 /**
  * A compiled program that reads some values of a document, without building the rest.
@@ -70,7 +70,7 @@ export class FieldsProgram<Specs extends FieldSpecs> {
     const fields = entries.map(([name, spec]) => nativeField(spec, name, `json.fields: ${name}`))
     this.#native = callNative(() => NativeProgram.fields(fields, limitsOf(options)))
     this.#id = this.#native.id
-    this.#flags = options?.trust === true ? TRUST : 0
+    this.#flags = options?.trust === true ? FLAG_TRUST : 0
     const many = this.#native.many()
     this.#make = objectMaker(
       entries.map(([name, spec], index) => ({
@@ -101,7 +101,7 @@ export class FieldsProgram<Specs extends FieldSpecs> {
   read(input: BytesInput, options?: ReadOptions): FieldsOf<Specs> {
     const bytes = inputBytes(input)
     const trust = options?.trust
-    const flags = trust === undefined ? this.#flags : trust ? TRUST : 0
+    const flags = trust === undefined ? this.#flags : trust ? FLAG_TRUST : 0
     let scratch = sharedScratch
     let text = raw.jsonFields(this.#id, bytes, scratch, flags)
     while (typeof text === 'number') {

@@ -42,12 +42,6 @@ export interface ReadOptions {
   trust?: boolean
 }
 
-/** `flags` of raw calls; the same numbers are in `crates/node/src/program.rs`. */
-export const TRUST = 1
-export const MINIFY = 2
-export const LINE = 4
-export const AGAIN = 8
-
 /** Raw calls ask for n more by answering −(n + 16). */
 export const NEEDS = -16
 

@@ -1,5 +1,6 @@
 import { window, type Allocator, type WindowedAllocator } from '../allocator.js'
 import { inputBytes, type BytesInput } from '../bytes.js'
+import { FLAG_LINE, FLAG_MINIFY, FLAG_TRUST } from '../generated/layout.js'
 import { HeapAllocator } from '../heap-allocator.js'
 import { callNative, FAILED, NativeProgram, raw, takeLastError } from '../native.js'
 import type { Type } from '../types.js'
@@ -9,11 +10,8 @@ import {
   entriesOf,
   isType,
   limitsOf,
-  LINE,
-  MINIFY,
   nativeField,
   NEEDS,
-  TRUST,
   type ProgramOptions,
   type ReadOptions,
 } from './paths.js'
@@ -112,7 +110,7 @@ export class TransformProgram {
     flatten(shape, undefined, 'json.transform', 0, nodes)
     this.#native = callNative(() => NativeProgram.transform(nodes, limitsOf(options)))
     this.#id = this.#native.id
-    this.#flags = options?.trust === true ? TRUST : 0
+    this.#flags = options?.trust === true ? FLAG_TRUST : 0
   }
 
   /**
@@ -124,12 +122,12 @@ export class TransformProgram {
    * ERR_JSON_MISSING (with the path), ERR_JSON_LIMIT, and what the allocator throws; nothing is taken then.
    */
   write(input: BytesInput, allocator?: Allocator, options?: WriteOptions): Buffer {
-    return this.#write(input, allocator, options, options?.minify === true ? MINIFY : 0)
+    return this.#write(input, allocator, options, options?.minify === true ? FLAG_MINIFY : 0)
   }
 
   /** As `write`, as a line of NDJSON: no white space in what is spliced, and a line feed at the end. */
   writeLine(input: BytesInput, allocator?: Allocator, options?: ReadOptions): Buffer {
-    return this.#write(input, allocator, options, LINE)
+    return this.#write(input, allocator, options, FLAG_LINE)
   }
 
   #write(
@@ -142,7 +140,7 @@ export class TransformProgram {
     const target = (allocator === undefined ? heap : (allocator as WindowedAllocator))[window]
     if (target === undefined) throw new TypeError('write: expected an allocator')
     const trust = options?.trust
-    const flags = (trust === undefined ? this.#flags : trust ? TRUST : 0) | format
+    const flags = (trust === undefined ? this.#flags : trust ? FLAG_TRUST : 0) | format
     target.reserve(this.#hintBytes)
     let written = raw.jsonTransform(this.#id, bytes, target.bytes, target.offset, target.limit, flags)
     if (written < 0) {

@@ -8,6 +8,7 @@ use primarena_core::error::Code;
 use primarena_core::json::columns::{self, ColumnSpec, Columns};
 use primarena_core::json::fields::{self, FieldSpec, Fields};
 use primarena_core::json::pack::Units;
+use primarena_core::json::program::flag::{AGAIN, LINE, MINIFY, TRUST};
 use primarena_core::json::program::{CompileError, Presence, ReadError};
 use primarena_core::json::sink::Sink;
 use primarena_core::json::transform::{self, ShapeSpec, Transform};
@@ -44,15 +45,6 @@ thread_local! {
 
 /// Inputs from here on may leave more memory behind than is worth keeping.
 const LARGE_BYTES: usize = 1 << 20;
-
-/// The input is trusted.
-const TRUST: u32 = 1;
-/// White space is taken out of what is spliced.
-const MINIFY: u32 = 2;
-/// The result is a line of NDJSON.
-const LINE: u32 = 4;
-/// The layout of the call before is still good.
-const AGAIN: u32 = 8;
 
 fn with<T>(
     id: u32,

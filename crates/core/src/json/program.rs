@@ -11,6 +11,18 @@ use super::value::{Kind, excerpt};
 use super::walker::Scratch;
 use crate::error::Code;
 
+/// Flags of the calls that read documents.
+pub mod flag {
+    /// The document is trusted.
+    pub const TRUST: u32 = 1;
+    /// White space is taken out of what is spliced.
+    pub const MINIFY: u32 = 2;
+    /// The result is a line of NDJSON.
+    pub const LINE: u32 = 4;
+    /// The layout of the call before is still good.
+    pub const AGAIN: u32 = 8;
+}
+
 /// What holds for a value that is missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Presence {
