@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 
 // Every `js` block of the README and the docs is a whole program: it is run as it stands, and each line that it
-// prints must be the comment behind its `console.log`.
+// prints must be the comment behind or below its `console.log`.
 
 const root = new URL('../', import.meta.url)
 const pages = ['README.md', ...readdirSync(new URL('docs', root)).map((name) => `docs/${name}`)].filter(
@@ -32,7 +32,7 @@ for (const page of pages) {
         timeout: 60_000,
       })
       t.is(status, 0, stderr)
-      const promised = [...program.matchAll(/console\.log\(.*\) \/\/ (.*)$/gm)].map((match) => match[1]!)
+      const promised = [...program.matchAll(/console\.log\(.*\)\s+\/\/ (.*)$/gm)].map((match) => match[1]!)
       t.deepEqual(stdout.split('\n').filter(Boolean), promised)
     })
   }

@@ -40,7 +40,7 @@ const NOBODY = { agentId: undefined, sessionId: undefined, primitive: undefined 
 const SAMPLE_EVERY = 128
 
 /** Frames of a sampled site: enough to get out of this library and name the caller. */
-const SAMPLED_FRAMES = 8
+const SAMPLED_FRAMES = 12
 
 /**
  * Where something was opened: a captured stack. Formatting it costs several times the capture, so that is
@@ -95,12 +95,12 @@ export class LeakTracker {
     return this.level === 'off' ? Infinity : this.level === 'sampled' ? nextSample() : 1
   }
 
-  /** The stack above `from`. */
-  capture(from: object): Site {
+  /** The stack, above `from` where that is given. */
+  capture(from?: object): Site {
     const site: Site = {}
     const limit = Error.stackTraceLimit
     if (this.level === 'sampled') Error.stackTraceLimit = SAMPLED_FRAMES
-    Error.captureStackTrace(site, from as () => void)
+    Error.captureStackTrace(site, from as (() => void) | undefined)
     Error.stackTraceLimit = limit
     return site
   }

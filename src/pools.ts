@@ -4,18 +4,9 @@ import type { Owner } from './owner.js'
 import { ObjectPool } from './pool/object-pool.js'
 import type { ObjectPoolOptions } from './pool/object-pool-options.js'
 import { JsonPool } from './pool/json-pool.js'
-import type { PoolTicket, PoolTracker } from './pool/pool-tracker.js'
+import { PoolLeaks, type PoolPlace } from './pool/pool-leaks.js'
 import { RecordPool, type RecordPoolOptions } from './pool/record-pool.js'
 import type { RecordSchema } from './pool/record-schema.js'
-
-/** What a watched acquisition is known by. */
-interface Ticket {
-  what: string
-  place: Place
-  openedAt: number
-  /** Formatted at once: a stack that is not keeps what its frames work on. */
-  site: string | undefined
-}
 
 /** A pool of a place, and what has to be known of it once it has been collected. */
 interface PoolEntry {
@@ -26,6 +17,8 @@ interface PoolEntry {
   ref: WeakRef<RecordPool | ObjectPool<object>>
   /** What a record pool holds of its place's budget. */
   charged: ChargeCounter | undefined
+  /** The watched acquisitions of an object pool. */
+  watched: PoolLeaks | undefined
 }
 
 /**
@@ -37,9 +30,8 @@ interface PoolEntry {
 export class Pools {
   readonly #leaks: LeakTracker
   readonly #entries = new Map<number, PoolEntry>()
-  readonly #tickets = new Set<Ticket>()
   readonly #registry: FinalizationRegistry<number>
-  #json: JsonPool | undefined
+  #json: { pool: JsonPool; watched: PoolLeaks } | undefined
   #nextId = 1
 
   constructor(leaks: LeakTracker) {
@@ -67,14 +59,19 @@ export class Pools {
   }
 
   objectPool<T extends object>(place: Place, options: ObjectPoolOptions<T>): ObjectPool<T> {
-    const pool = new ObjectPool(options, this.#tracker(place))
-    this.#register(place, pool as unknown as ObjectPool<object>, 'object pool', undefined)
+    const watched = new PoolLeaks(this.#leaks, nameOf(place))
+    const pool = new ObjectPool(options, watched)
+    this.#register(place, pool as unknown as ObjectPool<object>, 'object pool', undefined, watched)
     return pool
   }
 
   /** The pool of JSON containers that all contexts share. */
   json(place: Place): JsonPool {
-    return (this.#json ??= new JsonPool({ tracker: this.#tracker(place) }))
+    if (this.#json === undefined) {
+      const watched = new PoolLeaks(this.#leaks, nameOf(place))
+      this.#json = { pool: new JsonPool({ tracker: watched }), watched }
+    }
+    return this.#json.pool
   }
 
   /** Records that are open in all pools. */
@@ -86,7 +83,7 @@ export class Pools {
 
   /** Objects of object pools, and JSON containers, that are out. */
   get openObjects(): number {
-    const json = this.#json?.stats()
+    const json = this.#json?.pool.stats()
     let count = json === undefined ? 0 : json.openObjects + json.openArrays
     for (const pool of this.#alive()) if (pool instanceof ObjectPool) count += pool.open
     return count
@@ -95,7 +92,7 @@ export class Pools {
   /** Gives idle slabs back and lets idle objects age. */
   trim(): void {
     for (const pool of this.#alive()) pool.trim()
-    this.#json?.trim()
+    this.#json?.pool.trim()
   }
 
   /** Disposes the pools at places that `matches`; what is still open in one is a leak. */
@@ -116,21 +113,17 @@ export class Pools {
           this.#report({ ...entry, what: 'record', site }, 0, 'disposed')
         }
         if (openRecords > 0) this.#report({ ...entry, what: `record pool ${pool.name}` }, bytes, 'disposed')
-      } else if (pool.dispose() > 0) {
+      } else if (pool.dispose() > 0 && entry.watched!.report() === 0) {
         this.#report({ ...entry, what: `object pool ${pool.name}` }, 0, 'disposed')
       }
-    }
-    for (const ticket of this.#tickets) {
-      if (!matches(ticket.place)) continue
-      this.#tickets.delete(ticket)
-      this.#report(ticket, 0, 'disposed')
     }
   }
 
   /** Ends the containers of JSON as well: the `Memory` is over. */
   dispose(): void {
     this.end(() => true)
-    this.#json?.dispose()
+    this.#json?.pool.dispose()
+    this.#json?.watched.report()
   }
 
   *#alive(): Generator<RecordPool | ObjectPool<object>> {
@@ -145,39 +138,33 @@ export class Pools {
     pool: RecordPool | ObjectPool<object>,
     what: string,
     charged: ChargeCounter | undefined,
+    watched?: PoolLeaks,
   ): void {
     const id = this.#nextId++
     const site = formatSite(this.#leaks.site(this.recordPool))
-    this.#entries.set(id, { place, what, openedAt: Date.now(), site, ref: new WeakRef(pool), charged })
+    this.#entries.set(id, {
+      place,
+      what,
+      openedAt: Date.now(),
+      site,
+      ref: new WeakRef(pool),
+      charged,
+      watched,
+    })
     this.#registry.register(pool, id)
   }
 
-  #tracker(place: Place): PoolTracker {
-    const leaks = this.#leaks
-    const tickets = this.#tickets
-    return {
-      intervalOpens: leaks.sampleInterval,
-      opened(what: string): PoolTicket {
-        const ticket: Ticket = {
-          what,
-          place,
-          openedAt: Date.now(),
-          site: formatSite(leaks.capture(this.opened)),
-        }
-        tickets.add(ticket)
-        return ticket
-      },
-      closed(ticket: PoolTicket): void {
-        tickets.delete(ticket as Ticket)
-      },
-    }
+  #report(
+    { what, place, openedAt, site }: Pick<PoolEntry, 'what' | 'place' | 'openedAt' | 'site'>,
+    bytes: number,
+    found: 'disposed' | 'collected',
+  ): void {
+    this.#leaks.report({ what, ...nameOf(place), openedAt, site }, bytes, found)
   }
+}
 
-  #report(of: Ticket, bytes: number, found: 'disposed' | 'collected'): void {
-    const { what, place, openedAt, site } = of
-    const { agentId, sessionId } = place
-    this.#leaks.report({ what, agentId, sessionId, primitive: undefined, openedAt, site }, bytes, found)
-  }
+function nameOf({ agentId, sessionId }: Place): PoolPlace {
+  return { agentId, sessionId, primitive: undefined }
 }
 
 /** Counts what one pool took from its owner, so that it can be given back without the pool. */

@@ -14,10 +14,6 @@ interface Opening extends PoolTicket {
   readonly site: Site
 }
 
-/** One acquisition in so many is watched at `'sampled'`, as in the rest of the library. */
-const SAMPLE_EVERY = 128
-const SAMPLED_FRAMES = 12
-
 /** What one pool has open, for the leak reports of its `Memory`: the sites of the acquisitions that are watched. @internal */
 export class PoolLeaks implements PoolTracker {
   readonly #leaks: LeakTracker
@@ -29,19 +25,12 @@ export class PoolLeaks implements PoolTracker {
     this.#place = place
   }
 
-  /** At `'sampled'` a random number around 128, so as to be in step with nothing. */
   get intervalOpens(): number {
-    const { level } = this.#leaks
-    if (level === 'off') return Infinity
-    return level === 'sampled' ? 1 + Math.floor(Math.random() * (2 * SAMPLE_EVERY - 1)) : 1
+    return this.#leaks.sampleInterval
   }
 
   opened(what: string): PoolTicket {
-    const site: Site = {}
-    const limit = Error.stackTraceLimit
-    if (this.#leaks.level === 'sampled') Error.stackTraceLimit = SAMPLED_FRAMES
-    Error.captureStackTrace(site)
-    Error.stackTraceLimit = limit
+    const site = this.#leaks.capture()
     const opening: Opening = { what, openedAt: Date.now(), site }
     this.#open.add(opening)
     return opening
