@@ -135,6 +135,8 @@ export class ColumnsProgram<Specs extends ColumnSpecs> {
       this.#hintBytes = Math.min(Math.max(this.#hintBytes, needed + (needed >> 2)), 1 << 20)
       flags |= FLAG_AGAIN
     }
+    // One large table must not make all that follow ask for as much.
+    if (parts[0]! * 4 < this.#hintBytes) this.#hintBytes = Math.max(FIRST_BYTES, this.#hintBytes >> 1)
     const block = target.commit(pad + parts[0]!)
     return this.#table({ allocator: place, generation: place.generation }, rows, block, pad)
   }

@@ -152,6 +152,8 @@ export class TransformProgram {
       written = raw.jsonTakeOutput(target.bytes, target.offset, target.limit)
       if (written === FAILED) throw takeLastError()
     }
+    // One large result must not make all that follow ask for as much.
+    if (written * 4 < this.#hintBytes) this.#hintBytes = Math.max(FIRST_BYTES, this.#hintBytes >> 1)
     return target.commit(written)
   }
 }
