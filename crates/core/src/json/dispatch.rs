@@ -21,7 +21,7 @@ pub(crate) trait Task {
 /// Runs the task, unless the level is the scalar one or this machine lacks it.
 #[inline]
 pub(crate) fn dispatch<T: Task>(level: Level, task: T) -> Option<T::Output> {
-    if level != Level::best() && !level.is_available() {
+    if !level.is_usable() {
         return None;
     }
     match level {

@@ -76,7 +76,7 @@ impl Extractor {
         mode: Mode,
     ) -> Result<(), JsonError> {
         limits.check_len(input.len())?;
-        let fast = self.wanted.forward && level != Level::Scalar && level.is_available();
+        let fast = self.wanted.forward && level != Level::Scalar && level.is_usable();
         if !fast || !starts_container(input) {
             if mode == Mode::Validate {
                 validate_at(level, input, limits)?;

@@ -375,7 +375,12 @@ impl<'a> Walker<'a> {
                 let at = base + bit as usize;
                 // Bits are set for bytes of the input only.
                 match self.input.get(at) {
-                    Some(b':') => self.name(at, i, found),
+                    Some(b':') => {
+                        self.name(at, i, found);
+                        if self.child != NONE {
+                            self.end_scalar_in(base, open, close | found.comma[i]);
+                        }
+                    }
                     Some(b',') => {
                         self.end_scalar(at);
                         if !self.frame.object {
@@ -438,6 +443,16 @@ impl<'a> Walker<'a> {
         if self.from != self.to {
             self.captures.close(self.from as usize, self.to as usize, end as u32);
             self.to = self.from;
+        }
+    }
+
+    /// If the value that has begun is a scalar and ends in the block at `base`, that is done with: one stop less.
+    #[inline(always)]
+    fn end_scalar_in(&mut self, base: usize, open: u64, ends: u64) {
+        let Some(bit) = self.start.checked_sub(base).filter(|bit| *bit < 64) else { return };
+        let ends = ends & (!0 << bit);
+        if ends != 0 && (open >> bit) & 1 == 0 {
+            self.end_scalar(base + ends.trailing_zeros() as usize);
         }
     }
 

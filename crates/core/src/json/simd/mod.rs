@@ -141,6 +141,7 @@ impl Level {
         [Level::Swar, Level::Scalar, Level::Sse42, Level::Avx2, Level::Avx512, Level::Neon];
 
     /// The best level of this machine.
+    #[inline]
     pub fn best() -> Level {
         // 0 is "not asked yet"; a race asks twice and gets the same answer.
         static BEST: AtomicU8 = AtomicU8::new(0);
@@ -148,14 +149,15 @@ impl Level {
         if known != 0 {
             return Self::ALL[usize::from(known) - 1];
         }
-        let mut best = 0;
-        for (i, level) in Self::ALL.iter().enumerate() {
-            if level.is_available() {
-                best = i;
-            }
-        }
+        let best = Self::ALL.iter().rposition(|level| level.is_available()).unwrap_or(0);
         BEST.store(best as u8 + 1, Ordering::Relaxed);
         Self::ALL[best]
+    }
+
+    /// [`Level::is_available`], quick for the best one.
+    #[inline]
+    pub(crate) fn is_usable(self) -> bool {
+        self == Level::best() || self.is_available()
     }
 
     /// Every level this machine can run, the plainest first.
