@@ -261,7 +261,12 @@ fn trusted_is_safe_on_anything() {
             refused += usize::from(result.is_err());
             if result.is_ok() {
                 for c in captures.iter() {
-                    assert!(c.start < c.end && c.end as usize <= bytes.len());
+                    assert!(
+                        c.start < c.end && c.end as usize <= bytes.len(),
+                        "{level:?} {c:?} {} {:?}",
+                        String::from_utf8_lossy(&bytes),
+                        extractor.trie()
+                    );
                 }
             }
         }
@@ -307,4 +312,36 @@ fn deep_documents() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].1.len(), text.len() - 2 * 8 - 6);
     assert_eq!(read(&["$.a[0].a[0].a", "$.b"], &text, Mode::Trust), found);
+}
+
+#[test]
+fn trust_refuses_what_it_touches() {
+    let texts = [
+        r#"{"a":"x""b":1,"c":2}"#,
+        r#"{"a":1 2,"b":3}"#,
+        r#"{"a":"x,"b":1}"#,
+        r#"{"a":,"b":1}"#,
+        r#"{"a":[1}"#,
+        r#"{"a":1]"#,
+        r#"{"a":1"#,
+        r#"{"a":"#,
+    ];
+    let paths: Vec<Path> = ["$.a", "$.b"].iter().map(|p| Path::parse(p).unwrap()).collect();
+    let extractor = Extractor::new(Trie::new(paths.iter().zip(0..)).unwrap());
+    for text in texts {
+        for level in Level::available() {
+            let (mut captures, mut scratch) = (Captures::new(), Scratch::default());
+            let limits = Limits::default();
+            let result = extractor.extract_at(
+                level,
+                text.as_bytes(),
+                &mut captures,
+                &mut scratch,
+                &limits,
+                Mode::Trust,
+            );
+            // The plain walker takes one thing after the other, and looks no further than a number's end.
+            assert!(result.is_err() || level == Level::Scalar, "{level:?} {text} {captures:?}");
+        }
+    }
 }

@@ -569,6 +569,11 @@ impl<'a> Walker<'a> {
     /// A name stands before the colon at `at`.
     #[inline(always)]
     fn name(&mut self, at: usize, block: usize, found: &Found) {
+        if self.child != NONE {
+            // Two colons without a comma between them: only a trusted document can be so.
+            self.broken = self.broken.min(at);
+            return;
+        }
         let mut end = at;
         while end > 0 && is_white(self.input[end - 1]) {
             end -= 1;
