@@ -136,53 +136,54 @@ impl Read {
         let layout = slabs.layout();
         let fields = layout.schema().fields();
         let number = self.slots.len() - 1;
+        let Some((slab, index)) = slabs.locate_mut(slot) else { return Ok(()) };
         let mut seen = [0_u64; super::schema::MAX_FIELDS / 64];
         let mut start = None;
-        while let Some(&capture) = self.captures.entries().get(self.at) {
+        let entries = self.captures.entries().get(self.at..).unwrap_or_default();
+        for capture in entries {
             if capture.slot == ROW && start.is_some() {
                 break;
             }
             self.at += 1;
-            let json = document.get(capture.start as usize..capture.end as usize).unwrap_or_default();
             if capture.slot == TOMBSTONE {
                 continue;
             }
+            let at = capture.start as usize;
+            let json = document.get(at..capture.end as usize).unwrap_or_default();
             if capture.slot == ROW {
-                start = Some(capture.start as usize);
+                start = Some(at);
                 if json.first() != Some(&b'{') {
-                    let hint = if json.starts_with(b"[") {
-                        "; a path that ends in [*] reads its elements"
-                    } else {
-                        ""
-                    };
-                    let message = format!("expected an object, got {}{hint}", value::name_of(json));
-                    let misfit = Misfit { code: Code::JsonType, message };
-                    return Err(misfit_at(&self.path, misfit, number, None, capture.start as usize));
+                    return Err(misfit_at(&self.path, no_object(json), number, None, at));
                 }
                 continue;
             }
             let field = capture.slot as usize - 1;
             let Some(column) = layout.columns().get(field) else { continue };
-            let parsed = value::parse(column.kind, json, &mut self.scratch).map_err(|misfit| {
-                misfit_at(&self.path, misfit, number, Some(&fields[field].name), capture.start as usize)
-            })?;
-            let Some((slab, index)) = slabs.locate_mut(slot) else { continue };
-            match parsed {
-                Parsed::Inline(bytes) => slab.set_inline(field, index, bytes),
-                Parsed::Vector(bytes) => slab.set_fixed(field, index, bytes),
-                Parsed::Fixed(bytes, width) => slab.set_fixed(field, index, &bytes[..width]),
+            match value::parse(column.kind, json, &mut self.scratch) {
+                Ok(Parsed::Fixed(bytes)) => slab.set_number(field, index, bytes),
+                Ok(Parsed::Inline(bytes)) => slab.set_inline(field, index, bytes),
+                Ok(Parsed::Vector(bytes)) => slab.set_vector(field, index, bytes),
+                Err(misfit) => {
+                    return Err(misfit_at(&self.path, misfit, number, Some(&fields[field].name), at));
+                }
             }
             seen[field / 64] |= 1 << (field % 64);
         }
-        for (field, named) in fields.iter().enumerate() {
-            if seen[field / 64] >> (field % 64) & 1 == 0 {
-                let message = "expected a value, the member is missing".to_owned();
-                let misfit = Misfit { code: Code::JsonMissing, message };
-                return Err(misfit_at(&self.path, misfit, number, Some(&named.name), start.unwrap_or(0)));
-            }
+        if seen.iter().map(|word| word.count_ones() as usize).sum::<usize>() == fields.len() {
+            return Ok(());
         }
-        Ok(())
+        let missing = fields.iter().enumerate().find(|(field, _)| seen[field / 64] >> (field % 64) & 1 == 0);
+        let message = "expected a value, the member is missing".to_owned();
+        let misfit = Misfit { code: Code::JsonMissing, message };
+        Err(misfit_at(&self.path, misfit, number, missing.map(|(_, field)| &*field.name), start.unwrap_or(0)))
     }
+}
+
+#[cold]
+fn no_object(json: &[u8]) -> Misfit {
+    let hint = if json.starts_with(b"[") { "; a path that ends in [*] reads its elements" } else { "" };
+    let message = format!("expected an object, got {}{hint}", value::name_of(json));
+    Misfit { code: Code::JsonType, message }
 }
 
 /// Validates the document and finds the rows and their members.
@@ -197,6 +198,7 @@ fn find(extractor: &Extractor, document: &[u8], captures: &mut Captures) -> Resu
     })
 }
 
+#[cold]
 fn misfit_at(path: &str, misfit: Misfit, row: usize, field: Option<&str>, offset: usize) -> PoolError {
     let field = field.map_or(String::new(), |name| format!(", field \"{name}\""));
     PoolError::Json {

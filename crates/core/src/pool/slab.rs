@@ -215,8 +215,23 @@ impl<'a> Slab<'a> {
         &self.bytes[start..start + length.min(column.stride)]
     }
 
-    /// Writes a number or a vector.
-    pub(super) fn set_fixed(&mut self, field: usize, index: u32, value: &[u8]) {
+    /// Writes the low bytes of a number, as many as the column is wide.
+    #[inline]
+    pub(super) fn set_number(&mut self, field: usize, index: u32, value: [u8; 8]) {
+        let column = &self.layout.columns()[field];
+        let start = column.offset + index as usize * column.stride;
+        let place = &mut self.bytes[start..start + column.stride];
+        // A copy of constant length is one instruction, one of any length a call.
+        match column.stride {
+            8 => place.copy_from_slice(&value),
+            4 => place.copy_from_slice(&value[..4]),
+            2 => place.copy_from_slice(&value[..2]),
+            _ => place[0] = value[0],
+        }
+    }
+
+    /// Writes a vector.
+    pub(super) fn set_vector(&mut self, field: usize, index: u32, value: &[u8]) {
         let column = &self.layout.columns()[field];
         let start = column.offset + index as usize * column.stride;
         self.bytes[start..start + value.len()].copy_from_slice(value);

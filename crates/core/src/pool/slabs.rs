@@ -82,8 +82,8 @@ impl<'a> Slabs<'a> {
 
     /// Takes a free slot of any slab. `None` when all are full: JavaScript has to add a slab.
     pub fn acquire(&mut self) -> Result<Option<u32>, PoolError> {
-        for step in 0..self.slabs.len() {
-            let number = (self.cursor + step) % self.slabs.len();
+        let from = self.cursor;
+        for number in (from..self.slabs.len()).chain(0..from) {
             if let Some(slab) = &mut self.slabs[number]
                 && let Some(index) = slab.acquire()?
             {

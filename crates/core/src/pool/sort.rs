@@ -32,7 +32,8 @@ pub struct Sort {
     /// Key and slot of each record, in ascending order of slots.
     keys: Vec<u64>,
     slots: Vec<u32>,
-    /// Positions in `keys`, sorted so far.
+    /// Positions in `keys`, sorted so far. Empty until the first range is sorted: it stands for 0, 1, 2, … then,
+    /// which saves a pass and the page faults of its memory.
     order: Vec<u32>,
     /// Ranges of `order` that still have to be sorted.
     pending: Vec<(usize, usize)>,
@@ -173,7 +174,6 @@ impl Sort {
 
     fn gather(&mut self, slabs: &Slabs, number: usize) -> Result<(), PoolError> {
         if number >= slabs.len() {
-            self.order = (0..self.keys.len() as u32).collect();
             self.words = vec![0; self.keys.len()];
             self.other = vec![0; self.keys.len()];
             self.pending.push((0, self.keys.len()));
@@ -220,12 +220,19 @@ impl Sort {
             return;
         };
         if to - from <= SHORT_RUN {
+            self.make_order();
             self.compare(slabs, from, to);
             return;
         }
-        let keys = self.order[from..to].iter().map(|&position| self.keys[position as usize]);
-        let (least, most) = keys.fold((u64::MAX, 0), |(least, most), key| (least.min(key), most.max(key)));
+        let range = |bounds: (u64, u64), key: u64| (bounds.0.min(key), bounds.1.max(key));
+        let (least, most) = if self.order.is_empty() {
+            self.keys.iter().fold((u64::MAX, 0), |bounds, &key| range(bounds, key))
+        } else {
+            let positions = self.order[from..to].iter();
+            positions.fold((u64::MAX, 0), |bounds, &position| range(bounds, self.keys[position as usize]))
+        };
         if least == most {
+            self.make_order();
             // Numbers: equal, and already in order of slots. Text: the rest has to be looked at.
             if self.inline {
                 self.compare(slabs, from, to);
@@ -235,6 +242,12 @@ impl Sort {
         let split = Split::of(least, most, to - from);
         self.counts = vec![0; split.passes() as usize * BUCKETS];
         self.phase = Phase::Pack { from, to, at: from, split };
+    }
+
+    fn make_order(&mut self) {
+        if self.order.is_empty() {
+            self.order = (0..self.keys.len() as u32).collect();
+        }
     }
 
     fn compare(&mut self, slabs: &Slabs, from: usize, to: usize) {
@@ -256,7 +269,8 @@ impl Sort {
         let end = (at + STRIDE).min(to);
         let passes = split.passes();
         for index in at..end {
-            let word = split.word(self.keys[self.order[index] as usize], index - from);
+            let position = self.order.get(index).map_or(index, |&position| position as usize);
+            let word = split.word(self.keys[position], index - from);
             self.words[index] = word;
             for pass in 0..passes {
                 self.counts[pass as usize * BUCKETS + split.digit(word, pass)] += 1;
@@ -284,7 +298,8 @@ impl Sort {
             return;
         }
         let end = (at + STRIDE).min(to);
-        let counts = &mut self.counts[pass as usize * BUCKETS..][..BUCKETS];
+        let (counts, _) = self.counts.as_chunks_mut::<BUCKETS>();
+        let counts = &mut counts[pass as usize];
         for &word in &self.words[at..end] {
             let place = &mut counts[split.digit(word, pass)];
             self.other[*place as usize] = word;
@@ -299,13 +314,13 @@ impl Sort {
     }
 
     fn emit(&mut self, slabs: &Slabs, from: usize, to: usize, split: Split) {
-        let sorted: Vec<u32> = if from == 0 && to == self.order.len() {
-            // The first range: its order was the identity.
-            self.words.iter().map(|&word| split.index(word) as u32).collect()
+        if self.order.is_empty() {
+            self.order = self.words.iter().map(|&word| split.index(word) as u32).collect();
         } else {
-            self.words[from..to].iter().map(|&word| self.order[from + split.index(word)]).collect()
-        };
-        self.order[from..to].copy_from_slice(&sorted);
+            let words = self.words[from..to].iter();
+            let sorted: Vec<u32> = words.map(|&word| self.order[from + split.index(word)]).collect();
+            self.order[from..to].copy_from_slice(&sorted);
+        }
         self.phase = Phase::Next;
         if split.drop_bits == 0 && !self.inline {
             return;

@@ -22,8 +22,8 @@ pub struct Misfit {
 
 /// The values of one field, as bytes for its column.
 pub enum Parsed<'a> {
-    /// A number, a boolean or a timestamp: this many of the bytes.
-    Fixed([u8; 8], usize),
+    /// A number, a boolean or a timestamp: as many of the bytes as its column is wide.
+    Fixed([u8; 8]),
     /// Text or bytes, to be stored with their length.
     Inline(&'a [u8]),
     /// The elements of a vector.
@@ -31,16 +31,17 @@ pub enum Parsed<'a> {
 }
 
 /// Reads `json` as a value of `kind`. `scratch` holds what has to be decoded.
+#[inline]
 pub fn parse<'a>(kind: Kind, json: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<Parsed<'a>, Misfit> {
     match kind {
         Kind::Number(number) => {
             let mut bytes = [0; 8];
             store(number, json, &mut bytes)?;
-            Ok(Parsed::Fixed(bytes, number.bytes()))
+            Ok(Parsed::Fixed(bytes))
         }
         Kind::Boolean => match json {
-            b"true" => Ok(Parsed::Fixed([1, 0, 0, 0, 0, 0, 0, 0], 1)),
-            b"false" => Ok(Parsed::Fixed([0; 8], 1)),
+            b"true" => Ok(Parsed::Fixed([1, 0, 0, 0, 0, 0, 0, 0])),
+            b"false" => Ok(Parsed::Fixed([0; 8])),
             _ => Err(wrong_kind("a boolean", json)),
         },
         Kind::Timestamp => {
@@ -55,7 +56,7 @@ pub fn parse<'a>(kind: Kind, json: &'a [u8], scratch: &'a mut Vec<u8>) -> Result
             if milliseconds.abs() > MAX_MILLISECONDS {
                 return Err(out_of_range("a timestamp within 8.64e15 milliseconds of 1970", json));
             }
-            Ok(Parsed::Fixed(milliseconds.to_le_bytes(), 8))
+            Ok(Parsed::Fixed(milliseconds.to_le_bytes()))
         }
         Kind::String { max } => {
             if json.first() != Some(&b'"') {
@@ -111,6 +112,7 @@ pub fn parse<'a>(kind: Kind, json: &'a [u8], scratch: &'a mut Vec<u8>) -> Result
     }
 }
 
+#[inline]
 fn store(number: Number, json: &[u8], bytes: &mut [u8; 8]) -> Result<(), Misfit> {
     let whole = |least: i64, most: u64| integer(json, least.into(), most.into());
     *bytes = match number {
@@ -236,16 +238,19 @@ pub(super) fn name_of(json: &[u8]) -> &'static str {
     }
 }
 
+#[cold]
 fn wrong_kind(expected: &str, json: &[u8]) -> Misfit {
     Misfit { code: Code::JsonType, message: format!("expected {expected}, got {}", name_of(json)) }
 }
 
+#[cold]
 fn out_of_range(expected: &str, json: &[u8]) -> Misfit {
     let shown = String::from_utf8_lossy(&json[..json.len().min(40)]);
     let more = if json.len() > 40 { "…" } else { "" };
     Misfit { code: Code::RecordValue, message: format!("expected {expected}, got {shown}{more}") }
 }
 
+#[cold]
 fn too_long(max: u32, length: usize) -> Misfit {
     Misfit { code: Code::RecordValue, message: format!("expected at most {max} bytes, got {length}") }
 }
@@ -256,7 +261,7 @@ mod tests {
 
     fn fixed(kind: Kind, json: &str) -> Result<[u8; 8], Code> {
         match parse(kind, json.as_bytes(), &mut Vec::new()) {
-            Ok(Parsed::Fixed(bytes, _)) => Ok(bytes),
+            Ok(Parsed::Fixed(bytes)) => Ok(bytes),
             Ok(_) => panic!("{json} gave something else"),
             Err(misfit) => Err(misfit.code),
         }
