@@ -173,7 +173,8 @@ export class Arena extends BaseAllocator implements Disposable {
   }
 
   /**
-   * Takes everything back at once; all views are dead (see `OnReset`) and scopes are disposed.
+   * Takes everything back at once; all views are dead (see `OnReset`) and scopes are disposed. What is held
+   * (`ctx.hold`, `ctx.send`) stays where it is until the holds are over.
    *
    * @throws PrimarenaError ERR_ARENA_DISPOSED.
    */
@@ -185,11 +186,17 @@ export class Arena extends BaseAllocator implements Disposable {
     this.#disposeScopes()
     this.#generation += 1
     if (this.#handle === UNLEASED) return
-    if (this.#full === undefined && this.#capacityBytes <= retainBytes && this.#recycle()) return
-    const bytes = this.#lessee.mayAllocate ? Math.min(retainBytes, this.#capacityBytes) : 0
+    const { held, mayAllocate } = this.#lessee
+    if (!held && this.#full === undefined && this.#capacityBytes <= retainBytes && this.#recycle()) return
+    const bytes = mayAllocate && !held ? Math.min(retainBytes, this.#capacityBytes) : 0
     this.#endLease()
-    // Several chunks become one that holds them all: the arena converges to one chunk of its largest cycle.
-    if (bytes > 0) this.#openLease(Math.min(bytes, MAX_BYTES), false)
+    if (bytes === 0) return
+    try {
+      // Several chunks become one that holds them all: the arena converges to one chunk of its largest cycle.
+      this.#openLease(Math.min(bytes, MAX_BYTES), false)
+    } catch {
+      // There is no memory for it now. The next allocation asks for what it needs, and says so.
+    }
   }
 
   /** Gives all chunks back. A second call does nothing. */
@@ -384,10 +391,37 @@ export class Arena extends BaseAllocator implements Disposable {
     const usedBytes = this.#highWater()
     const capacityBytes = this.#capacityBytes
     this.#lessee.used(this.#fullUsedBytes + this.#offset)
+    if (this.#lessee.held) {
+      this.#park(handle, usedBytes, capacityBytes)
+      return
+    }
     this.#endChunks()
     this.#handle = UNLEASED
     this.#store.close(handle, usedBytes)
     this.#lessee.leaseClosed(this, handle, capacityBytes)
+  }
+
+  /** Somebody holds the bytes: they stay where they are, and views of them alive, until nobody does. */
+  #park(handle: number, usedBytes: number, capacityBytes: number): void {
+    const chunks = this.#full ?? []
+    if (this.#chunk >= 0) chunks.push({ chunk: this.#chunk, buffer: this.#buffer, usedBytes })
+    this.#full = undefined
+    this.#handle = UNLEASED
+    this.#fullUsedBytes = 0
+    this.#capacityBytes = 0
+    this.#clearCurrent()
+    this.#lessee.park((abandon) => {
+      if (abandon) {
+        this.#store.lost(handle)
+      } else {
+        for (const { chunk, buffer, usedBytes: touchedBytes } of chunks) {
+          if (this.#onReset === 'poison') this.#poison(buffer, touchedBytes)
+          this.#store.putBack(chunk, buffer, touchedBytes)
+        }
+        this.#store.close(handle, usedBytes)
+      }
+      this.#lessee.leaseClosed(this, handle, capacityBytes)
+    })
   }
 
   #endChunks(): void {

@@ -370,6 +370,17 @@ export class PrimitiveContext implements Lessee, Tracked {
   }
 
   /** @internal */
+  get held(): boolean {
+    const { holds } = this.#rare
+    return holds !== undefined && holds.count > 0
+  }
+
+  /** @internal */
+  park(end: (abandon: boolean) => void): void {
+    this.#rare.holds!.park(end)
+  }
+
+  /** @internal */
   leaseOpened(_arena: Arena, handle: number, capacityBytes: number): void {
     this.#place.memory.leases += 1
     this.entry?.leases.add(handle)

@@ -36,6 +36,7 @@ export class HoldGroup {
   readonly #observer: HoldObserver
   readonly #open = new Set<Hold>()
   #drained: (() => void) | undefined
+  #parked: ((abandon: boolean) => void)[] | undefined
 
   constructor(who: Who, observer: HoldObserver) {
     this.#who = who
@@ -76,6 +77,11 @@ export class HoldGroup {
     )
   }
 
+  /** Calls `end` when no hold is left, or with true when nobody waits for them any more. */
+  park(end: (abandon: boolean) => void): void {
+    ;(this.#parked ??= []).push(end)
+  }
+
   /** Calls `drained` when no hold is left: at once when there is none now. */
   close(drained: () => void): void {
     if (this.#open.size === 0) drained()
@@ -87,12 +93,21 @@ export class HoldGroup {
     this.#drained = undefined
     for (const hold of this.#open) this.#observer.holdClosed(hold)
     this.#open.clear()
+    this.#unpark(true)
+  }
+
+  #unpark(abandon: boolean): void {
+    const parked = this.#parked
+    this.#parked = undefined
+    if (parked) for (const end of parked) end(abandon)
   }
 
   #over(hold: Hold): void {
     if (!this.#open.delete(hold)) return
     this.#observer.holdClosed(hold)
-    if (this.#open.size > 0 || this.#drained === undefined) return
+    if (this.#open.size > 0) return
+    this.#unpark(false)
+    if (this.#drained === undefined) return
     const drained = this.#drained
     this.#drained = undefined
     drained()

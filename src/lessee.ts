@@ -17,6 +17,10 @@ export interface Lessee {
   checkMayAllocate(): void
   /** The largest chunk that the budgets on this side allow; throws when `bytes` are too many for one. */
   headroom(bytes: number): number
+  /** True while somebody holds the operation's bytes: what is given back then is parked. */
+  readonly held: boolean
+  /** Calls `end` when nobody holds any more, with true when the bytes are to be left to V8. */
+  park(end: (abandon: boolean) => void): void
   leaseOpened(arena: Arena, handle: number, capacityBytes: number): void
   leaseClosed(arena: Arena, handle: number, capacityBytes: number): void
   /** Chunk capacity that came to an open lease. */

@@ -49,6 +49,14 @@ export class Standalone implements Lessee, Tracked {
     return this.#place.budget?.headroom(bytes, this.#place.memory.store) ?? Infinity
   }
 
+  get held(): boolean {
+    return false
+  }
+
+  park(end: (abandon: boolean) => void): void {
+    end(false)
+  }
+
   leaseOpened(_arena: Arena, handle: number, capacityBytes: number): void {
     this.#place.memory.leases += 1
     this.entry?.leases.add(handle)
