@@ -219,7 +219,14 @@ export class PrimitiveContext implements Lessee, Tracked {
     const { memory } = place
     if (primitive.validate !== undefined) {
       try {
-        if (primitive.validate(input) === false) {
+        const valid: unknown = primitive.validate(input)
+        if (valid instanceof Promise) {
+          valid.catch(() => {})
+          throw new TypeError(
+            `primitive ${primitive.name}: expected validate to answer at once, not a promise`,
+          )
+        }
+        if (valid === false) {
           throw new TypeError(`primitive ${primitive.name}: the input was refused by its validation`)
         }
       } catch (error) {
