@@ -2,7 +2,7 @@ import { inputBytes, type BytesInput } from '../bytes.js'
 import { FLAG_TRUST, WIDTH_ENTRY } from '../generated/layout.js'
 import { callNative, FAILED, NativeProgram, raw, takeLastError } from '../native.js'
 import type { JsonValue, Kind, Presence, Type } from '../types.js'
-import { objectMaker, type MakeObject } from './entries.js'
+import { objectMaker, type EntryField, type MakeObject } from './entries.js'
 import {
   entriesOf,
   isType,
@@ -63,6 +63,10 @@ export class FieldsProgram<Specs extends FieldSpecs> {
   readonly #id: number
   readonly #flags: number
   readonly #make: MakeObject
+  /** These, and what each field is and where it comes from: for templates that are filled. @internal */
+  readonly options: ProgramOptions | undefined
+  /** @internal */
+  readonly outline: readonly (EntryField & { readonly required: boolean })[]
 
   /** @internal Use `json.fields`. */
   constructor(specs: Specs, options: ProgramOptions | undefined) {
@@ -71,16 +75,17 @@ export class FieldsProgram<Specs extends FieldSpecs> {
     this.#native = callNative(() => NativeProgram.fields(fields, limitsOf(options)))
     this.#id = this.#native.id
     this.#flags = options?.trust === true ? FLAG_TRUST : 0
+    this.options = options && { ...options }
     const many = this.#native.many()
-    this.#make = objectMaker(
-      entries.map(([name, spec], index) => ({
-        name,
-        kind: fields[index]!.kind,
-        path: fields[index]!.path,
-        many: many[index]!,
-        fallback: isType(spec) ? spec.default : undefined,
-      })),
-    )
+    this.outline = entries.map(([name, spec], index) => ({
+      name,
+      kind: fields[index]!.kind,
+      path: fields[index]!.path,
+      required: fields[index]!.required,
+      many: many[index]!,
+      fallback: isType(spec) ? spec.default : undefined,
+    }))
+    this.#make = objectMaker(this.outline)
   }
 
   /** The number of the native program. @internal */

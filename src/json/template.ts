@@ -5,7 +5,9 @@ import { window, type Allocator, type Window, type WindowedAllocator } from '../
 import { inputBytes, type BytesInput } from '../bytes.js'
 import { HeapAllocator } from '../heap-allocator.js'
 import { FAILED, NativeTemplate, callNative, raw, takeLastError } from '../native.js'
+import { FieldsProgram, type FieldSpecs } from './fields.js'
 import { generate } from './template-codegen.js'
+import { FilledTemplate } from './template-from.js'
 import { parseTemplate, templateError, type Step } from './template-parse.js'
 import { encodeProgram } from './template-program.js'
 import { validate } from './validate.js'
@@ -52,11 +54,20 @@ export class Template<V = unknown> {
   readonly #fixedBytes: number
   /** The whole output, when the template has no holes. */
   readonly #constant: Uint8Array | undefined
+  /** What the user gave. */
+  readonly #shape: unknown
   #home: ProgramHome | undefined
 
   /** @internal Use `json.template`. */
-  constructor(key: symbol, steps: readonly Step[], constant: Uint8Array | undefined, generated: boolean) {
+  constructor(
+    key: symbol,
+    shape: unknown,
+    steps: readonly Step[],
+    constant: Uint8Array | undefined,
+    generated: boolean,
+  ) {
     if (key !== internal) throw new TypeError('a Template is made by json.template')
+    this.#shape = shape
     this.#steps = steps
     this.#constant = constant
     const fast = generated ? generate(steps) : undefined
@@ -93,6 +104,19 @@ export class Template<V = unknown> {
     collected.clear()
     spareValues = collected
     return bytes
+  }
+
+  /**
+   * This template, filled from documents: its holes take the fields of `program` that have their names.
+   * `Answer.from(Push).write(body, ctx.arena)` is bytes in, bytes out, in one native call where every hole
+   * takes its field as it is written in the document; else the fields are read and rendered.
+   *
+   * @throws TypeError for what `json.fields` did not make.
+   */
+  from<Specs extends FieldSpecs>(program: FieldsProgram<Specs>): FilledTemplate<Specs> {
+    if (!(program instanceof FieldsProgram))
+      throw new TypeError('template.from: expected a program of json.fields')
+    return new FilledTemplate(this as Template, this.#shape, program)
   }
 
   /** Constant bytes and holes as the native side takes them. @internal */
@@ -228,10 +252,10 @@ export function compileTemplate(shape: unknown, generated: boolean): Template {
       throw templateError('JSON text may not hold a lone surrogate')
     }
     validate(ready)
-    return new Template(internal, [{ step: 'literal', text: ready.toString() }], ready, false)
+    return new Template(internal, shape, [{ step: 'literal', text: ready.toString() }], ready, false)
   }
   const steps = parseTemplate(shape)
   const [first] = steps
   const constant = steps.length === 1 && first?.step === 'literal' ? Buffer.from(first.text) : undefined
-  return new Template(internal, steps, constant, generated && constant === undefined)
+  return new Template(internal, shape, steps, constant, generated && constant === undefined)
 }
