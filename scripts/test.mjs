@@ -78,8 +78,10 @@ async function cargoTest(progress) {
     },
   })
   const count = countCargo(output, code)
-  // Passing tests are of no interest when one fails.
-  return { ...count, output: output.replaceAll(/^test .* \.\.\. (ok|ignored)\r?\n/gm, '') }
+  // What was built and what passed are of no interest when something fails.
+  const noise =
+    /^(test .* \.\.\. (ok|ignored)|\s*(Compiling|Downloading|Downloaded|Finished|Running|Doc-tests) .*|)\r?\n/gm
+  return { ...count, output: output.replaceAll(noise, '') }
 }
 
 async function ava(progress) {

@@ -85,6 +85,7 @@ impl Call {
     /// The bytes of every typed array in the array at `index`, to write to; none where one is detached.
     /// They are checked against each other: the same bytes twice are refused. Take no other writable slice
     /// in this call but by [`Call::window`], with these as `readers`.
+    #[allow(clippy::mut_from_ref)] // As for `window`; they are checked against each other.
     pub fn windows(&self, index: usize) -> Result<Vec<&mut [u8]>, Failure> {
         let array = self.value(index)?;
         let mut count = 0;
