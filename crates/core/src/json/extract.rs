@@ -7,6 +7,7 @@
 use super::captures::Captures;
 use super::dispatch::{Task, dispatch};
 use super::fault::{Expected, JsonError, Limits};
+use super::found::Blocks;
 use super::grammar::Engine;
 use super::reference;
 use super::scalar::validate_scalar;
@@ -14,7 +15,8 @@ use super::scan::{Glancer, Scanner};
 use super::simd::Level;
 use super::trie::Trie;
 use super::validate::{starts_container, validate_at};
-use super::walker::{Blocks, Duplicates, Scratch, Walker, Wanted};
+use super::walker::{Duplicates, Scratch, Walker};
+use super::wanted::Wanted;
 use crate::error::Code;
 
 /// Paths compiled for extraction.

@@ -19,6 +19,7 @@ pub mod document;
 mod extract;
 mod fault;
 pub mod fields;
+mod found;
 mod grammar;
 mod nest;
 pub mod number;
@@ -38,6 +39,7 @@ pub mod trie;
 mod validate;
 pub mod value;
 mod walker;
+mod wanted;
 
 pub use extract::{Extractor, Mode};
 pub use fault::{Expected, JsonError, Limits};

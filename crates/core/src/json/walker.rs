@@ -2,147 +2,10 @@
 
 use super::captures::Captures;
 use super::extract::Outcome;
-use super::grammar::Masks;
-use super::simd::Word;
+use super::found::{Found, may_have_escape};
 use super::text::name_bytes;
-use super::trie::{Node, NodeId, Range, Trie};
-
-/// No node, no member.
-const NONE: u32 = u32::MAX;
-
-/// A name as it is in a document, its quotes included.
-#[derive(Clone, Debug)]
-struct Name {
-    /// The last eight bytes, as far as there are so many; what lies before them is zero.
-    word: u64,
-    mask: u64,
-    /// The first eight bytes, if there are more than eight.
-    first: u64,
-    /// What lies between the first and the last eight, if there are more than sixteen.
-    middle: Box<[u8]>,
-    /// In bytes, with quotes.
-    length: usize,
-    child: NodeId,
-}
-
-/// A slice that goes forward from the front.
-#[derive(Clone, Copy, Debug)]
-struct Forward {
-    start: u64,
-    end: u64,
-    step: u64,
-    child: NodeId,
-}
-
-impl Forward {
-    /// Of a node whose only selector of elements is such a slice.
-    fn of(node: &Node) -> Option<Self> {
-        let [(Range::Slice(slice), child)] = node.ranges[..] else { return None };
-        if !node.indexes.is_empty() || node.any.is_some() || slice.step <= 0 {
-            return None;
-        }
-        let start = u64::try_from(slice.start.unwrap_or(0)).ok()?;
-        let end = u64::try_from(slice.end.unwrap_or(i64::MAX)).ok()?;
-        Some(Forward { start, end, step: slice.step as u64, child })
-    }
-}
-
-impl Name {
-    /// Whether `text`, which is longer than eight bytes, starts as this name does; its end is known to fit.
-    #[inline(always)]
-    fn starts(&self, text: &[u8]) -> bool {
-        // Two words that may overlap: `memcmp` took a third of the time of a document of 1 KB.
-        let first = text.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
-        first == self.first && (self.middle.is_empty() || text[8..].starts_with(&self.middle))
-    }
-}
-
-/// What is looked for in one container.
-#[derive(Clone, Debug, Default)]
-struct Place {
-    names: Vec<Name>,
-    /// One bit for each hash of the last bytes that a name in `names` has.
-    filter: u64,
-    /// The names themselves, for those that are escaped in the document.
-    texts: Vec<Box<[u8]>>,
-    slots: Vec<u32>,
-    indexes: Vec<(u64, NodeId)>,
-    any: u32,
-    /// Elements by a slice; then neither `indexes` nor `any` select any.
-    slice: Option<Forward>,
-    enters_object: bool,
-    enters_array: bool,
-}
-
-/// A trie, its names made ready for comparison.
-#[derive(Clone, Debug)]
-pub(crate) struct Wanted {
-    places: Vec<Place>,
-    /// Whether a walk from the front finds everything, with at most one child for each value.
-    pub(crate) forward: bool,
-    /// How far the closing quote of a name is from its opening one, for all names. Empty if there are too many.
-    lengths: Vec<u32>,
-}
-
-/// With more different lengths of names than this, no name is told by its length.
-const MAX_LENGTHS: usize = 16;
-
-/// A hash of the two bytes before the closing quote, which is the highest byte.
-#[inline(always)]
-fn hash(word: u64) -> u32 {
-    (((word >> 40) as u16).wrapping_mul(0x9E37) >> 10) as u32
-}
-
-impl Place {
-    fn new(node: &Node) -> Self {
-        let mut filter = 0;
-        let names = node.names.iter().map(|(text, child)| {
-            let quoted = [b"\"", &text[..], b"\""].concat();
-            // A name with such bytes is escaped wherever it occurs: it must not be compared as it is.
-            let escaped = text.iter().any(|b| matches!(b, b'"' | b'\\' | 0..=0x1F));
-            let (head, last) = quoted.split_at(quoted.len().saturating_sub(8));
-            let first = quoted.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
-            let middle = head.get(8..).unwrap_or_default();
-            let word =
-                last.iter().rev().fold(0, |word, b| (word << 8) | u64::from(*b)) << (64 - 8 * last.len());
-            let mask = !0 << (64 - 8 * last.len());
-            if text.is_empty() {
-                // Before its quotes anything may be.
-                filter = !0;
-            } else if !escaped {
-                filter |= 1 << hash(word);
-            }
-            let (word, mask) = if escaped { (1, 0) } else { (word, mask) };
-            Name { word, mask, first, middle: middle.into(), length: quoted.len(), child: *child }
-        });
-        Place {
-            names: names.collect(),
-            filter,
-            texts: node.names.iter().map(|(text, _)| text.clone()).collect(),
-            slots: node.slots.clone(),
-            indexes: node.indexes.clone(),
-            any: node.any.unwrap_or(NONE),
-            slice: Forward::of(node),
-            enters_object: node.enters_object(),
-            enters_array: node.enters_array(),
-        }
-    }
-}
-
-impl Wanted {
-    pub(crate) fn new(trie: &Trie) -> Self {
-        let places: Vec<Place> = trie.nodes().iter().map(Place::new).collect();
-        let names = places.iter().flat_map(|place| &place.names);
-        let mut lengths: Vec<u32> = names.map(|name| name.length as u32 - 1).collect();
-        lengths.sort_unstable();
-        lengths.dedup();
-        if lengths.len() > MAX_LENGTHS || lengths.last().is_some_and(|longest| *longest > 63) {
-            lengths.clear();
-        }
-        let forward = trie.nodes().iter().all(|node| node.ranges.is_empty() || Forward::of(node).is_some());
-        Wanted { places, forward, lengths }
-    }
-}
+use super::trie::NodeId;
+use super::wanted::{NONE, Wanted, hash, word_before};
 
 /// Memory that one extraction leaves to the next.
 #[derive(Debug, Default)]
@@ -172,65 +35,6 @@ struct Frame {
     /// The entries of the container itself.
     from: u32,
     to: u32,
-}
-
-/// The bitmaps of one step, block by block.
-#[derive(Default)]
-pub(crate) struct Found {
-    string_start: [u64; 8],
-    backslash: [u64; 8],
-    open: [u64; 8],
-    close: [u64; 8],
-    comma: [u64; 8],
-    /// Colons behind names that may be wanted.
-    colon: [u64; 8],
-    /// Whether a string that ends in this step may have a backslash.
-    backslashes: bool,
-}
-
-/// Prepares the bitmaps of each step for the walker.
-pub(crate) struct Blocks<W> {
-    pub(crate) found: Found,
-    string_start: W,
-    /// Whether the string that the step ended in, if it did, may have a backslash.
-    pending: bool,
-}
-
-impl<W: Word> Blocks<W> {
-    #[inline(always)]
-    pub(crate) fn new() -> Self {
-        Blocks { found: Found::default(), string_start: W::zero(), pending: false }
-    }
-
-    /// `lengths`: from opening to closing quote of the names that are wanted; `None` if that does not matter.
-    #[inline(always)]
-    pub(crate) fn set(&mut self, masks: &Masks<W>, lengths: Option<&[u32]>) {
-        let Found { string_start, backslash, open, close, comma, colon, backslashes } = &mut self.found;
-        masks.string_start.store(string_start);
-        masks.backslash.store(backslash);
-        masks.open.store(open);
-        masks.close.store(close);
-        masks.comma.store(comma);
-        let here = masks.backslash.any();
-        *backslashes = here | self.pending;
-        self.pending = here | (self.pending & !masks.string_start.any());
-        let Some(lengths) = lengths else {
-            return masks.colon.store(colon);
-        };
-        let mut names = masks.string_end;
-        if !*backslashes {
-            let up = masks.string_start.blocks_up(self.string_start);
-            let mut ends = W::zero();
-            for length in lengths {
-                ends = ends | masks.string_start.up_by(up, *length);
-            }
-            names = names & ends;
-        }
-        self.string_start = masks.string_start;
-        // Behind white space, and at the front of a step, any colon may follow any name.
-        let behind = (names | masks.white).up1(&mut !W::zero());
-        (masks.colon & behind).store(colon);
-    }
 }
 
 /// Which of several members with one name counts.
@@ -641,29 +445,6 @@ impl<'a> Walker<'a> {
         self.member = member;
         self.begin(child, start);
         self.seen[member as usize] = Seen { from: self.from, to: self.to };
-    }
-}
-
-/// Whether the name before `end`, whose colon is at `at` in this block of a step, may contain a backslash.
-#[inline(always)]
-fn may_have_escape(at: usize, end: usize, block: usize, found: &Found) -> bool {
-    let before = !(!0 << (end % 64));
-    let starts = found.string_start[block] & before;
-    // Perhaps, if not all of the name is in the block of its colon.
-    end / 64 != at / 64
-        || starts == 0
-        || found.backslash[block] & before & (!0 << (63 - starts.leading_zeros())) != 0
-}
-
-/// The eight bytes before `end`; zeros before the front.
-#[inline(always)]
-fn word_before(input: &[u8], end: usize) -> u64 {
-    match end.checked_sub(8).and_then(|start| input[start..end].try_into().ok()) {
-        Some(bytes) => u64::from_le_bytes(bytes),
-        None => {
-            let head = input[..end].iter().rev().fold(0_u64, |word, b| (word << 8) | u64::from(*b));
-            head.checked_shl(64 - 8 * end as u32).unwrap_or(0)
-        }
     }
 }
 
