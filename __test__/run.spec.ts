@@ -3,7 +3,9 @@ import test from 'ava'
 import { Memory, currentContext, type PrimitiveContext } from 'primarena'
 
 function setUp(options: ConstructorParameters<typeof Memory>[0] = {}) {
-  const memory = new Memory({ leakDetection: 'full', ...options })
+  // The environment may ask for more.
+  const leakDetection = process.env['PRIMARENA_LEAK_DETECTION'] === 'paranoid' ? 'paranoid' : 'full'
+  const memory = new Memory({ leakDetection, ...options })
   const session = memory.agent('agent-7').session('s-1')
   return { memory, session }
 }

@@ -234,9 +234,16 @@ class NativeAgent {
       this.#pages.shift()!.arena.dispose()
       this.#firstId += RECORDS_PER_PAGE
     }
-    const page = new Page(this.#agent.arena())
-    this.#pages.push(page)
-    return page
+    const arena = this.#agent.arena()
+    try {
+      const page = new Page(arena)
+      this.#pages.push(page)
+      return page
+    } catch (error) {
+      // Over the budget: nobody has the arena yet.
+      arena.dispose()
+      throw error
+    }
   }
 }
 
