@@ -1,7 +1,7 @@
 import type { Arena, OnReset } from './arena.js'
 import { BudgetCounter } from './budget-counter.js'
 import { byteSize, type ByteSize } from './byte-size.js'
-import type { Place } from './context.js'
+import type { Place } from './place.js'
 import { endRuns, runsOption, type DisposeOptions } from './dispose.js'
 import { PrimarenaError } from './errors.js'
 import type { Memory } from './memory.js'

@@ -273,7 +273,7 @@ export class Arena extends BaseAllocator implements Disposable {
     if (this.#scopes) for (const scope of this.#scopes) scope.abandon()
     if (this.#handle !== UNLEASED) {
       this.#store.lost(this.#handle)
-      this.#lessee.leaseClosed(this, this.#handle, this.#capacityBytes)
+      this.#lessee.leaseClosed(this.#handle, this.#capacityBytes)
       this.#handle = UNLEASED
       this.#full = undefined
       this.#clearCurrent()
@@ -332,7 +332,7 @@ export class Arena extends BaseAllocator implements Disposable {
     const handle = store.open(lessee.ownerNumber, bytes, hinted ? lessee.hintBytes : bytes, mostBytes)
     this.#handle = handle
     this.#adopt()
-    lessee.leaseOpened(this, handle, this.#capacityBytes)
+    lessee.leaseOpened(handle, this.#capacityBytes)
   }
 
   #nextChunk(bytes: number): void {
@@ -398,7 +398,7 @@ export class Arena extends BaseAllocator implements Disposable {
     this.#endChunks()
     this.#handle = UNLEASED
     this.#store.close(handle, usedBytes)
-    this.#lessee.leaseClosed(this, handle, capacityBytes)
+    this.#lessee.leaseClosed(handle, capacityBytes)
   }
 
   /** Somebody holds the bytes: they stay where they are, and views of them alive, until nobody does. */
@@ -420,7 +420,7 @@ export class Arena extends BaseAllocator implements Disposable {
         }
         this.#store.close(handle, usedBytes)
       }
-      this.#lessee.leaseClosed(this, handle, capacityBytes)
+      this.#lessee.leaseClosed(handle, capacityBytes)
     })
   }
 

@@ -3,17 +3,15 @@ import type { Writable } from 'node:stream'
 import type { Allocator } from './allocator.js'
 import { runAmbient } from './ambient.js'
 import { Arena, type OnReset } from './arena.js'
-import type { BudgetCounter } from './budget-counter.js'
 import { PrimarenaError } from './errors.js'
 import { HeapAllocator } from './heap-allocator.js'
 import { checkPromise, closedError, HoldGroup } from './holds.js'
 import { JsonOptimizer } from './json-optimizer.js'
 import { formatSite, type Site } from './leaks.js'
-import type { Lessee } from './lessee.js'
-import type { Memory } from './memory.js'
-import type { Entry, LifetimeRecord, Tracked } from './nursery.js'
+import type { LifetimeRecord } from './nursery.js'
+import type { Place } from './place.js'
+import { Tenant } from './tenant.js'
 import type { Owner } from './owner.js'
-import type { OwnerNode } from './owner-node.js'
 import type { Primitive } from './primitive.js'
 import { copyOut, copyView } from './results.js'
 import { send } from './send.js'
@@ -24,19 +22,6 @@ export interface RunOptions {
   signal?: AbortSignal
   /** Aborts the run after so many milliseconds. */
   timeoutMs?: number
-}
-
-/** Who a context works for, and with what. @internal */
-export interface Place {
-  readonly memory: Memory
-  readonly owner: OwnerNode
-  readonly agentId: string | undefined
-  readonly sessionId: string | undefined
-  readonly budget: BudgetCounter | undefined
-  /** Called when a context of this place is over. */
-  contextClosed(): void
-  /** Called when a context of this place is opened. */
-  contextOpened(): void
 }
 
 const RUNNING = 0
@@ -54,16 +39,10 @@ const ENDED = 3
  * `run` are awaited; `defer`s run, last first; the result is copied out; the caller resolves; holds drain;
  * the arena is reset.
  */
-export class PrimitiveContext implements Lessee, Tracked {
+export class PrimitiveContext extends Tenant {
   /** When the operation began, in milliseconds since the epoch. */
   readonly startedAt: number = Date.now()
 
-  /** @internal */ previous: Tracked | undefined = undefined
-  /** @internal */ next: Tracked | undefined = undefined
-  /** @internal */ bornTick = 0
-  /** @internal */ entry: Entry | undefined = undefined
-
-  readonly #place: Place
   readonly #program: Primitive<never, unknown> | undefined
   readonly #parent: PrimitiveContext | undefined
   #state = RUNNING
@@ -75,7 +54,7 @@ export class PrimitiveContext implements Lessee, Tracked {
 
   /** @internal Use `session.run`, `ctx.run` or `memory.context`. */
   constructor(place: Place, program: Primitive<never, unknown> | undefined, parent?: PrimitiveContext) {
-    this.#place = place
+    super(place)
     this.#program = program
     this.#parent = parent
     const { memory } = place
@@ -92,12 +71,12 @@ export class PrimitiveContext implements Lessee, Tracked {
 
   /** The agent that the operation belongs to. */
   get agentId(): string | undefined {
-    return this.#place.agentId
+    return this.place.agentId
   }
 
   /** The session that the operation belongs to. */
   get sessionId(): string | undefined {
-    return this.#place.sessionId
+    return this.place.sessionId
   }
 
   /** Aborts with the operation. Made when it is first asked for. */
@@ -115,7 +94,7 @@ export class PrimitiveContext implements Lessee, Tracked {
   get arena(): Arena {
     // Typed as present for the primitives that have one, which is nearly all; the docs name the exception.
     if (this.#arena === undefined && this.usesArena) {
-      this.#arena = new Arena(this.#place.memory.store, this, this.onReset)
+      this.#arena = new Arena(this.place.memory.store, this, this.onReset)
       if (this.#state >= CLOSED || this.#rare.aborted) this.#arena.block()
     }
     return this.#arena as Arena
@@ -124,13 +103,13 @@ export class PrimitiveContext implements Lessee, Tracked {
   /** The arena, or ordinary memory charged to the same budget where there is none: it always works. */
   get allocator(): Allocator {
     if (this.usesArena) return this.arena
-    return (this.#more().heap ??= new HeapAllocator(chargedTo(this.#place), () => this.checkMayAllocate()))
+    return (this.#more().heap ??= new HeapAllocator(chargedTo(this.place), () => this.checkMayAllocate()))
   }
 
   /** JSON in this operation: documents in its arena, pooled containers, the template cache. */
   get json(): JsonOptimizer {
     if (this.#state >= CLOSED) throw closedError('json')
-    return (this.#more().json ??= new JsonOptimizer(this.#place.memory, this))
+    return (this.#more().json ??= new JsonOptimizer(this.place.memory, this))
   }
 
   /** True once the operation was aborted. */
@@ -151,7 +130,7 @@ export class PrimitiveContext implements Lessee, Tracked {
   ): Promise<Awaited<Output>> {
     if (this.#rare.aborted) return Promise.reject(this.#abortError('run'))
     if (this.#state >= CLOSED) return Promise.reject(closedError('run'))
-    return PrimitiveContext.start(this.#place, primitive, input, options, this)
+    return PrimitiveContext.start(this.place, primitive, input, options, this)
   }
 
   /**
@@ -264,7 +243,7 @@ export class PrimitiveContext implements Lessee, Tracked {
     this.#more().aborted = error
     this.#arena?.block()
     this.#reject?.(error)
-    this.#place.memory.bodyAborted(this, this.#rare.site)
+    this.place.memory.bodyAborted(this, this.#rare.site)
     this.#rare.controller?.abort(reason)
     if (this.#rare.children) for (const child of this.#rare.children) child.abort(reason)
   }
@@ -300,17 +279,12 @@ export class PrimitiveContext implements Lessee, Tracked {
   }
 
   protected get onReset(): OnReset {
-    return this.#place.memory.onReset
+    return this.place.memory.onReset
   }
 
   #more(): Rare {
     if (this.#rare === NOTHING_RARE) this.#rare = new Rare()
     return this.#rare
-  }
-
-  /** @internal */
-  get place(): Place {
-    return this.#place
   }
 
   /** Resets for the next operation: for contexts made by `memory.context()`. @internal */
@@ -350,11 +324,6 @@ export class PrimitiveContext implements Lessee, Tracked {
   // What the arena asks (Lessee).
 
   /** @internal */
-  get ownerNumber(): number {
-    return this.#place.owner.number
-  }
-
-  /** @internal */
   get hintBytes(): number {
     return this.#program === undefined ? 0 : this.#program.hintBytes
   }
@@ -371,12 +340,6 @@ export class PrimitiveContext implements Lessee, Tracked {
   }
 
   /** @internal */
-  headroom(bytes: number): number {
-    const { budget, memory } = this.#place
-    return budget === undefined ? Infinity : budget.headroom(bytes, memory.store)
-  }
-
-  /** @internal */
   get held(): boolean {
     const { holds } = this.#rare
     return holds !== undefined && holds.count > 0
@@ -385,30 +348,6 @@ export class PrimitiveContext implements Lessee, Tracked {
   /** @internal */
   park(end: (abandon: boolean) => void): void {
     this.#rare.holds!.park(end)
-  }
-
-  /** @internal */
-  leaseOpened(_arena: Arena, handle: number, capacityBytes: number): void {
-    this.#place.memory.leases += 1
-    this.entry?.leases.add(handle)
-    this.#place.budget?.add(capacityBytes)
-  }
-
-  /** @internal */
-  leaseClosed(_arena: Arena, handle: number, capacityBytes: number): void {
-    this.#place.memory.leases -= 1
-    this.entry?.leases.delete(handle)
-    this.#place.budget?.remove(capacityBytes)
-  }
-
-  /** @internal */
-  count(capacityBytes: number): void {
-    this.#place.budget?.add(capacityBytes)
-  }
-
-  /** @internal */
-  uncount(capacityBytes: number): void {
-    this.#place.budget?.remove(capacityBytes)
   }
 
   /** @internal */
@@ -425,7 +364,7 @@ export class PrimitiveContext implements Lessee, Tracked {
 
   /** @internal */
   record(): LifetimeRecord {
-    const place = this.#place
+    const place = this.place
     const isRun = this.#program !== undefined
     return {
       what: isRun ? 'run' : 'context',
@@ -459,14 +398,14 @@ export class PrimitiveContext implements Lessee, Tracked {
 
   #holdFor(promise: PromiseLike<unknown>, what: string): void {
     if (this.#state >= CLOSED) throw closedError(what)
-    const { memory } = this.#place
+    const { memory } = this.place
     const holds = (this.#more().holds ??= new HoldGroup(this, memory))
     holds.add(promise, what, memory.sampleSite(PrimitiveContext))
   }
 
   /** Who this is, for reports. @internal */
   get label(): string {
-    const { agentId, sessionId } = this.#place
+    const { agentId, sessionId } = this.place
     return [agentId ?? 'none', sessionId, this.primitive].filter((part) => part !== undefined).join('/')
   }
 
@@ -528,14 +467,14 @@ export class PrimitiveContext implements Lessee, Tracked {
   #answer(resolved: boolean, value: unknown): void {
     if (this.#rare.aborted) {
       // The caller was rejected when it happened. What a defer still threw must not get lost.
-      if (!resolved && value instanceof AggregateError) this.#place.memory.lateError(this.label, value)
+      if (!resolved && value instanceof AggregateError) this.place.memory.lateError(this.label, value)
     } else if (!resolved) {
       this.#reject!(value)
     } else {
       try {
         let result = value
         if (this.#arena !== undefined || this.#rare.json !== undefined) {
-          this.#place.memory.checkEscapes(value, this)
+          this.place.memory.checkEscapes(value, this)
           result = copyOut(value, this, this.#parent?.allocator)
         }
         this.#resolve!(result)
@@ -554,7 +493,7 @@ export class PrimitiveContext implements Lessee, Tracked {
       this.#more().closers = undefined
     }
     this.#closeJson()
-    if (this.#rare.aborted) this.#place.memory.bodySettled(this)
+    if (this.#rare.aborted) this.place.memory.bodySettled(this)
     const parent = this.#parent
     if (parent !== undefined) {
       parent.#rare.children!.delete(this)
@@ -577,7 +516,7 @@ export class PrimitiveContext implements Lessee, Tracked {
     this.#state = ENDED
     this.#arena?.dispose()
     this.#rare.heap?.dispose()
-    const place = this.#place
+    const place = this.place
     place.memory.nursery.remove(this)
     if (this.#program !== undefined) place.contextClosed()
   }
@@ -603,7 +542,7 @@ export class PrimitiveContext implements Lessee, Tracked {
       }
     }
     if (errors.length > 0) {
-      this.#place.memory.lateError(this.label, new AggregateError(errors, 'a deferred callback failed'))
+      this.place.memory.lateError(this.label, new AggregateError(errors, 'a deferred callback failed'))
     }
   }
 }
@@ -626,47 +565,6 @@ class Rare {
 
 /** Read by contexts that have nothing of it; never written to. */
 const NOTHING_RARE: Rare = Object.freeze(new Rare())
-
-/**
- * A context without a body, for code that has its own loop: use it for one operation after the other with
- * `resetForNextOperation` between them, and dispose it at the end.
- */
-export class ManualContext extends PrimitiveContext implements Disposable {
-  readonly #usesArena: boolean
-  readonly #onReset: OnReset
-
-  /** @internal Use `memory.context`. */
-  constructor(place: Place, options: { arena: boolean; onReset: OnReset }) {
-    super(place, undefined)
-    this.#usesArena = options.arena
-    this.#onReset = options.onReset
-  }
-
-  protected override get usesArena(): boolean {
-    return this.#usesArena
-  }
-
-  protected override get onReset(): OnReset {
-    return this.#onReset
-  }
-
-  /**
-   * Ends the current operation and begins the next: `defer`s are called, pooled JSON containers go back,
-   * views of the arena are dead. Bytes that are held stay in place until their holds are over.
-   */
-  resetForNextOperation(): void {
-    this.startOver()
-  }
-
-  /** Ends the context; a second call does nothing. Its arena goes when the holds are over. */
-  dispose(): void {
-    this.finish()
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose()
-  }
-}
 
 /** Ordinary memory counts for the session as well, which is no node of the native tree. */
 function chargedTo({ owner, budget, memory }: Place): Owner {

@@ -1,4 +1,5 @@
-import { PrimitiveContext, type Place } from './context.js'
+import { PrimitiveContext } from './context.js'
+import type { Place } from './place.js'
 import type { Memory } from './memory.js'
 import type { Tracked } from './nursery.js'
 import { PrimarenaError } from './errors.js'

@@ -21,8 +21,8 @@ export interface Lessee {
   readonly held: boolean
   /** Calls `end` when nobody holds any more, with true when the bytes are to be left to V8. */
   park(end: (abandon: boolean) => void): void
-  leaseOpened(arena: Arena, handle: number, capacityBytes: number): void
-  leaseClosed(arena: Arena, handle: number, capacityBytes: number): void
+  leaseOpened(handle: number, capacityBytes: number): void
+  leaseClosed(handle: number, capacityBytes: number): void
   /** Chunk capacity that came to an open lease. */
   count(capacityBytes: number): void
   /** Chunk capacity that left an open lease. */

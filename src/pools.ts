@@ -1,4 +1,4 @@
-import type { Place } from './context.js'
+import type { Place } from './place.js'
 import { formatSite, type LeakTracker } from './leaks.js'
 import type { Owner } from './owner.js'
 import { ObjectPool } from './pool/object-pool.js'

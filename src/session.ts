@@ -1,6 +1,7 @@
 import type { Agent } from './agent.js'
 import type { BudgetCounter } from './budget-counter.js'
-import { PrimitiveContext, type Place, type RunOptions } from './context.js'
+import { PrimitiveContext, type RunOptions } from './context.js'
+import type { Place } from './place.js'
 import { endRuns, runsOption, type DisposeOptions } from './dispose.js'
 import { PrimarenaError } from './errors.js'
 import type { Memory } from './memory.js'
