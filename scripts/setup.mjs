@@ -12,7 +12,7 @@ import { root, run, runScript } from './lib/run.mjs'
 import { hashSources, readStamp, writeStamp } from './lib/stamps.mjs'
 
 const NODE_FLOOR = '20.19.0'
-const RUST_FLOOR = '1.88.0'
+const RUST_FLOOR = '1.89.0'
 const INSTALL_RUST =
   process.platform === 'win32'
     ? 'winget install Rustlang.Rustup'

@@ -4,6 +4,7 @@ import { byteSize, type ByteSize } from './byte-size.js'
 import type { Place } from './place.js'
 import { endRuns, runsOption, type DisposeOptions } from './dispose.js'
 import { PrimarenaError } from './errors.js'
+import { OpenCount } from './open-count.js'
 import type { Memory } from './memory.js'
 import type { NativeManager } from './native.js'
 import { OwnerNode } from './owner-node.js'
@@ -61,10 +62,9 @@ export class Agent implements Place, AsyncDisposable {
   #limitBytes: number
   #softBytes: number
   #sessions: Map<string, Session> | undefined
-  #openRuns = 0
+  readonly #openRuns = new OpenCount()
   #disposed = false
   #peakBytes = 0
-  #idle: (() => void) | undefined
 
   /** @internal Use `memory.agent(id)`. */
   constructor(memory: Memory, id: string, options: AgentOptions) {
@@ -90,7 +90,7 @@ export class Agent implements Place, AsyncDisposable {
 
   /** Operations, contexts and arenas of the agent that have not ended. */
   get openRuns(): number {
-    return this.#openRuns
+    return this.#openRuns.count
   }
 
   /** The session of that name, made when it is not there. */
@@ -154,7 +154,7 @@ export class Agent implements Place, AsyncDisposable {
     const native = this.#nativeStats()
     return {
       id: this.id,
-      openRuns: this.#openRuns,
+      openRuns: this.#openRuns.count,
       sessions: this.#sessions?.size ?? 0,
       heldBytes: native?.heldBytes ?? 0,
       peakBytes: this.#peakBytes,
@@ -171,7 +171,7 @@ export class Agent implements Place, AsyncDisposable {
     const runs = runsOption(options)
     this.end()
     const mine = (place: Place): boolean => place === this || place.owner === this.owner
-    await endRuns(this.memory, mine, () => this.#whenIdle(), runs, this.id)
+    await endRuns(this.memory, mine, () => this.#openRuns.idle(), runs, this.id)
     this.memory.agentEnded(this)
     this.#sessions = undefined
     this.owner.close(runs === 'force')
@@ -183,7 +183,7 @@ export class Agent implements Place, AsyncDisposable {
 
   /** Leaves the native tree when nothing is held. @internal */
   leaveWhenIdle(): void {
-    if (this.#openRuns > 0 || !this.owner.isOpen || this.owner.chargedBytes > 0) return
+    if (this.#openRuns.count > 0 || !this.owner.isOpen || this.owner.chargedBytes > 0) return
     const native = this.#nativeStats()!
     // Arenas and contexts that were opened by hand are no runs, and may be held for long.
     if (native.openLeases === 0 && native.chargedBytes <= this.owner.spareBytes) this.owner.close(false)
@@ -201,15 +201,12 @@ export class Agent implements Place, AsyncDisposable {
 
   /** @internal */
   contextOpened(): void {
-    this.#openRuns += 1
+    this.#openRuns.opened()
   }
 
   /** @internal */
   contextClosed(): void {
-    this.#openRuns -= 1
-    if (this.#openRuns > 0) return
-    this.#idle?.()
-    this.#idle = undefined
+    this.#openRuns.closed()
   }
 
   /** @internal */
@@ -230,17 +227,6 @@ export class Agent implements Place, AsyncDisposable {
     const native = this.memory.store.native.ownerStats(this.owner.number)
     this.#peakBytes = Math.max(this.#peakBytes, native.peakBytes)
     return native
-  }
-
-  #whenIdle(): Promise<void> {
-    if (this.#openRuns === 0) return Promise.resolve()
-    return new Promise((resolve) => {
-      const before = this.#idle
-      this.#idle = () => {
-        before?.()
-        resolve()
-      }
-    })
   }
 }
 

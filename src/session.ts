@@ -4,6 +4,7 @@ import { PrimitiveContext, type RunOptions } from './context.js'
 import type { Place } from './place.js'
 import { endRuns, runsOption, type DisposeOptions } from './dispose.js'
 import { PrimarenaError } from './errors.js'
+import { OpenCount } from './open-count.js'
 import type { Memory } from './memory.js'
 import type { OwnerNode } from './owner-node.js'
 import { Primitive } from './primitive.js'
@@ -19,9 +20,8 @@ export class Session implements Place, AsyncDisposable {
   readonly agentId: string | undefined
   readonly sessionId: string | undefined
   readonly #agent: Agent | undefined
-  #openRuns = 0
+  readonly #openRuns = new OpenCount()
   #disposed = false
-  #idle: (() => void) | undefined
 
   /** @internal Use `agent.session(id)`. */
   constructor(init: {
@@ -46,7 +46,7 @@ export class Session implements Place, AsyncDisposable {
 
   /** Runs that have not ended: their arenas are still there. */
   get openRuns(): number {
-    return this.#openRuns
+    return this.#openRuns.count
   }
 
   /** Chunk capacity that the session's operations hold, in bytes. */
@@ -82,7 +82,7 @@ export class Session implements Place, AsyncDisposable {
     await endRuns(
       this.memory,
       (place) => place === this,
-      () => this.#whenIdle(),
+      () => this.#openRuns.idle(),
       runs,
       this.label,
     )
@@ -101,17 +101,13 @@ export class Session implements Place, AsyncDisposable {
 
   /** @internal */
   contextOpened(): void {
-    this.#openRuns += 1
+    this.#openRuns.opened()
     this.#agent?.contextOpened()
   }
 
   /** @internal */
   contextClosed(): void {
-    this.#openRuns -= 1
-    if (this.#openRuns === 0) {
-      this.#idle?.()
-      this.#idle = undefined
-    }
+    this.#openRuns.closed()
     this.#agent?.contextClosed()
   }
 
@@ -128,16 +124,5 @@ export class Session implements Place, AsyncDisposable {
 
   #disposedError(what: string): PrimarenaError {
     return new PrimarenaError('ERR_CONTEXT_CLOSED', `${what}: session ${this.label} is disposed`)
-  }
-
-  #whenIdle(): Promise<void> {
-    if (this.#openRuns === 0) return Promise.resolve()
-    return new Promise((resolve) => {
-      const before = this.#idle
-      this.#idle = () => {
-        before?.()
-        resolve()
-      }
-    })
   }
 }
