@@ -12,7 +12,6 @@ import { root, run, runScript } from './lib/run.mjs'
 import { hashSources, readStamp, writeStamp } from './lib/stamps.mjs'
 
 const NODE_FLOOR = '20.19.0'
-const RUST_FLOOR = '1.89.0'
 const INSTALL_RUST =
   process.platform === 'win32'
     ? 'winget install Rustlang.Rustup'
@@ -114,6 +113,7 @@ function addonFile() {
 }
 
 async function checkRust() {
+  const floor = `${/rust-version = "([\d.]+)"/.exec(readFileSync(join(root, 'Cargo.toml'), 'utf8'))[1]}.0`
   for (const tool of ['cargo', 'rustc']) {
     const answer = await run(tool, ['--version'])
     if (answer.missing) {
@@ -126,9 +126,9 @@ async function checkRust() {
     if (answer.code !== 0 || !version) {
       throw new SetupError(`${tool} --version failed:\n${answer.output.trim()}`, 'rustup default stable')
     }
-    if (older(version, RUST_FLOOR)) {
+    if (older(version, floor)) {
       throw new SetupError(
-        `primarena needs Rust ${RUST_FLOOR} or newer; ${tool} is ${version}.`,
+        `primarena needs Rust ${floor} or newer; ${tool} is ${version}.`,
         'rustup update stable',
       )
     }
