@@ -2,16 +2,16 @@ import test from 'ava'
 import { checkAllAllocationFailures } from 'primarena/testing'
 import { NativeService } from '../examples/service/native.js'
 import { exampleWebhooks } from '../examples/service/payloads.js'
-import type { PrimitiveName } from '../examples/service/service.js'
+import type { PrimitiveName, Request } from '../examples/service/service.js'
 
 /** `bytes` of JSON as a request. */
-const ask = (value: object) => ({ body: Buffer.from(JSON.stringify(value)), event: '' })
+const ask = (value: object): Request => ({ body: Buffer.from(JSON.stringify(value)), event: '' })
 
 test.serial('the primitives of the example service, with each allocation failing', async (t) => {
   const [webhook, large] = exampleWebhooks()
     .toSorted((a, b) => a.body.length - b.body.length)
     .filter((_, i, all) => i === 0 || i === all.length - 1)
-  const requests: [PrimitiveName, ReturnType<typeof ask>][] = [
+  const requests: [PrimitiveName, Request][] = [
     ['store', webhook!],
     ['store', large!],
     ['retrieve', ask({ id: 1 })],
