@@ -15,7 +15,7 @@ const HELP = `npm run stress -- [options]
   --operations N   operations of all workers together (1000000)
   --kills N        workers that are terminated in the middle of their work, besides those (6)
   --requests N     requests in flight at once, checked byte by byte (10000; 0 leaves them out)
-  --rss-mib N      how much more the process may hold at its end (96)
+  --rss-mib N      how much more the process may hold at its end (192)
   --seed N         repeats a run (the time of day)`
 
 const { values } = parseArgs({
@@ -25,7 +25,7 @@ const { values } = parseArgs({
     operations: { type: 'string', default: '1000000' },
     kills: { type: 'string', default: '6' },
     requests: { type: 'string', default: '10000' },
-    'rss-mib': { type: 'string', default: '96' },
+    'rss-mib': { type: 'string', default: '192' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     help: { type: 'boolean' },
   },

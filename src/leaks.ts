@@ -99,7 +99,7 @@ export class LeakTracker {
   capture(from?: object): Site {
     const site: Site = {}
     const limit = Error.stackTraceLimit
-    if (this.level === 'sampled') Error.stackTraceLimit = SAMPLED_FRAMES
+    Error.stackTraceLimit = FRAMES
     Error.captureStackTrace(site, from as (() => void) | undefined)
     Error.stackTraceLimit = limit
     return site

@@ -88,7 +88,7 @@ const NOTHING = Buffer.from('null')
 const COMMA = 0x2c
 
 export class NativeService implements Service {
-  readonly #memory = new Memory({ budget: '1 GiB', leakDetection: 'sampled' })
+  readonly #memory = new Memory({ budget: '1 GiB' })
   readonly #agents: NativeAgent[]
 
   constructor(agents: number) {
