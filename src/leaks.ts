@@ -39,8 +39,10 @@ const NOBODY = { agentId: undefined, sessionId: undefined, primitive: undefined 
 
 const SAMPLE_EVERY = 128
 
-/** Frames of a sampled site: enough to get out of this library and name the caller. */
+/** Frames of a site that 1 in 128 pays: enough to get out of this library and name the caller. */
 const SAMPLED_FRAMES = 12
+/** At `full` everybody pays, about 400 ns a frame: the library's own and a few of the caller's. */
+const FULL_FRAMES = 6
 
 /**
  * Where something was opened: a captured stack. Formatting it costs several times the capture, so that is
@@ -99,7 +101,7 @@ export class LeakTracker {
   capture(from?: object): Site {
     const site: Site = {}
     const limit = Error.stackTraceLimit
-    Error.stackTraceLimit = FRAMES
+    Error.stackTraceLimit = this.level === 'sampled' ? SAMPLED_FRAMES : FULL_FRAMES
     Error.captureStackTrace(site, from as (() => void) | undefined)
     Error.stackTraceLimit = limit
     return site
