@@ -4,16 +4,21 @@ import { PrimarenaError } from '../errors.js'
 import { FAILED, raw, takeLastError } from '../native.js'
 import { stringOf } from './document-values.js'
 import { NEEDS } from './paths.js'
-import { MEMBER_NUMBERS, WideNames, type Names } from './wide-names.js'
+import { HEADER_NUMBERS, MEMBER_NUMBERS, WideNames, type Names } from './wide-names.js'
 
 /** Numbers of an entry of an array; `crates/core/src/json/document.rs` writes them. */
 export const ELEMENT_NUMBERS = 3
 
-/** Objects with more members are looked up by hash: a comparison of names costs about 2 ns. */
+/** Objects with more members are looked up by hash, once that pays. */
 const NARROW = 24
 
-/** Numbers that the first index has room for. */
-const FIRST_NUMBERS = 256
+/** A hash takes about as long to build as this many look-ups without one. */
+const LOOK_UPS = 32
+
+/** Numbers that the first index has room for: so many, or one for so many bytes of the document. */
+const FIRST_NUMBERS = 128
+const FIRST_NUMBERS_MOST = 1 << 16
+const BYTES_A_NUMBER = 16
 
 /** Called through a constant: see `writer.ts`. */
 const charCodeAt = String.prototype.charCodeAt
@@ -72,16 +77,13 @@ export class Source implements Names {
 
   #index(start: number, slot: number): number {
     const at = this.#used
-    let end =
-      this.#room.length === 0 ? NEEDS - FIRST_NUMBERS : raw.documentIndex(this.bytes, start, this.#room, at)
+    if (this.#room.length === 0) {
+      this.#grow(FIRST_NUMBERS + Math.min(this.#length / BYTES_A_NUMBER, FIRST_NUMBERS_MOST))
+    }
+    let end = raw.documentIndex(this.bytes, start, this.#room, at)
     if (end <= NEEDS) {
       this.#grow(at + (NEEDS - end))
       end = raw.documentIndex(this.bytes, start, this.#room, at)
-      // The first try asked for nothing but a first room.
-      if (end <= NEEDS) {
-        this.#grow(at + (NEEDS - end))
-        end = raw.documentIndex(this.bytes, start, this.#room, at)
-      }
     }
     if (end === FAILED) throw takeLastError()
     this.#used = end
@@ -91,27 +93,40 @@ export class Source implements Names {
   }
 
   #grow(needed: number): void {
-    const length = Math.max(needed, this.#room.length * 2, FIRST_NUMBERS)
+    const length = Math.ceil(Math.max(needed, this.#room.length * 2))
     const { allocator } = this
     let room: Uint32Array<ArrayBuffer>
     if (allocator === undefined) {
       room = new Uint32Array(length)
     } else {
-      const place = allocator.int32(length)
+      // What native code has not written is never read, so it need not be zero.
+      const place = allocator.allocUnsafe(length * 4)
       room = new Uint32Array(place.buffer as ArrayBuffer, place.byteOffset, length)
     }
-    room.set(this.#room)
+    if (this.#used > 1) room.set(this.#room.subarray(0, this.#used))
     this.#room = room
     this.numbers = new Int32Array(room.buffer, room.byteOffset, length)
   }
 
   /** The entry of the member `name` of the object indexed at `at`; −1 if there is none. The last one counts. */
   member(at: number, name: string): number {
-    const { numbers } = this
+    const { numbers, bytes } = this
     const count = numbers[at]!
-    if (count > NARROW) return this.#wideNames(at).find(name)
-    for (let entry = at + 1 + (count - 1) * MEMBER_NUMBERS; entry > at; entry -= MEMBER_NUMBERS) {
-      if (this.isNamed(entry, name)) return entry
+    if (count > NARROW) {
+      const lookUps = numbers[at + 1]!
+      if (lookUps >= LOOK_UPS) return this.#wideNames(at).find(name)
+      numbers[at + 1] = lookUps + 1
+    }
+    const { length } = name
+    const first = length === 0 ? 0x22 : charCodeAt.call(name, 0)
+    const from = at + HEADER_NUMBERS
+    for (let entry = from + (count - 1) * MEMBER_NUMBERS; entry >= from; entry -= MEMBER_NUMBERS) {
+      const start = numbers[entry]!
+      const end = numbers[entry + 1]!
+      // Most names differ in length or in their first letter; odd ones have a negative end.
+      if ((end - start === length && bytes[start] === first) || end < 0) {
+        if (this.isNamed(entry, name)) return entry
+      }
     }
     return -1
   }

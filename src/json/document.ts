@@ -10,7 +10,7 @@ import { ELEMENT_NUMBERS, Source } from './document-source.js'
 import { broken, kindOf, numberOf, parse, stringOf, type JsonKind } from './document-values.js'
 import { pathText } from './template-parse.js'
 import { validate, type LimitOptions } from './validate.js'
-import { MEMBER_NUMBERS } from './wide-names.js'
+import { HEADER_NUMBERS, MEMBER_NUMBERS } from './wide-names.js'
 
 export type { JsonKind } from './document-values.js'
 
@@ -128,7 +128,7 @@ export class JsonDocument {
     if (kind === 'array') return count
     let size = 0
     for (let index = 0; index < count; index++) {
-      const entry = at + 1 + index * MEMBER_NUMBERS
+      const entry = at + HEADER_NUMBERS + index * MEMBER_NUMBERS
       if (source.member(at, source.nameOf(entry)) === entry) size += 1
     }
     return size
@@ -184,7 +184,7 @@ export class JsonDocument {
     const count = source.numbers[at]!
     for (let index = 0; index < count; index++) {
       source.check()
-      const entry = at + 1 + index * MEMBER_NUMBERS
+      const entry = at + HEADER_NUMBERS + index * MEMBER_NUMBERS
       const name = source.nameOf(entry)
       if (source.member(at, name) !== entry) continue
       const { numbers } = source
@@ -201,7 +201,7 @@ export class JsonDocument {
     for (let index = 0; index < count; index++) {
       source.check()
       const { numbers } = source
-      const entry = at + 1 + index * ELEMENT_NUMBERS
+      const entry = at + HEADER_NUMBERS + index * ELEMENT_NUMBERS
       yield this.#value(numbers[entry]!, numbers[entry + 1]!, entry + 2)
     }
   }
@@ -249,7 +249,7 @@ export class JsonDocument {
         const count = source.numbers[at]!
         const index = step < 0 ? count + step : step
         if (!(index >= 0 && index < count) || !Number.isInteger(index)) return -1
-        found = at + 1 + index * ELEMENT_NUMBERS
+        found = at + HEADER_NUMBERS + index * ELEMENT_NUMBERS
       } else {
         checkStep(step)
         return -1

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 
-/** Numbers of an entry of an object; `crates/core/src/json/document.rs` writes them. */
+/** Numbers before the entries of an index; `crates/core/src/json/document.rs` writes them. */
+export const HEADER_NUMBERS = 2
+/** Numbers of an entry of an object. */
 export const MEMBER_NUMBERS = 5
 
 /** What is needed of a document: its bytes and index. */
@@ -36,7 +38,7 @@ export class WideNames {
     this.#mask = size - 1
     const table = (this.#table = new Int32Array(size))
     for (let index = 0; index < count; index++) {
-      const entry = at + 1 + index * MEMBER_NUMBERS
+      const entry = at + HEADER_NUMBERS + index * MEMBER_NUMBERS
       const start = numbers[entry]!
       const end = numbers[entry + 1]!
       if (end < 0) {

@@ -4,7 +4,7 @@
 //! what nobody looks at costs one pass of counting brackets. An index is a row of `u32`s in memory of the
 //! caller's:
 //!
-//! - the number of entries, then for each
+//! - the number of entries, and a 0 for the reader's own count of look-ups; then for each entry
 //! - of an object: start and end of the name between its quotes, start and end of the value, 0;
 //! - of an array: start and end of the value, 0.
 //!
@@ -18,6 +18,8 @@ use super::scan::Glancer;
 use super::simd::Level;
 use crate::error::Code;
 
+/// Numbers before the entries.
+pub const HEADER_NUMBERS: usize = 2;
 /// Numbers of an entry of an object.
 pub const MEMBER_NUMBERS: usize = 5;
 /// Numbers of an entry of an array.
@@ -73,7 +75,7 @@ pub fn index_container_at(
     if input.len() > i32::MAX as usize {
         return Err(IndexError::Broken(i32::MAX as usize));
     }
-    let entries = Entries { input, is_object, from: start + 1, count: 0, at: 1, index };
+    let entries = Entries { input, is_object, from: start + 1, count: 0, at: HEADER_NUMBERS, index };
     let level = if level == Level::Scalar { Level::Swar } else { level };
     match dispatch(level, Walk { start, entries }) {
         Some(outcome) => outcome,
@@ -129,6 +131,16 @@ impl Entries<'_> {
         }
         let mut odd = 0;
         let mut at = 1;
+        // Eight bytes at a time, up to the first quote or odd byte.
+        while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            let word = u64::from_le_bytes(*word);
+            let stop = equal_bytes(word, b'"') | equal_bytes(word, b'\\') | word & EACH_HIGH;
+            if stop != 0 {
+                at += stop.trailing_zeros() as usize / 8;
+                break;
+            }
+            at += 8;
+        }
         while let Some(&byte) = bytes.get(at) {
             match byte {
                 b'"' => return Ok(((quote + 1) as u32, (quote + at) as u32 | odd)),
@@ -170,9 +182,19 @@ impl Entries<'_> {
         if self.at > self.index.len() {
             return Err(IndexError::NoRoom(self.at));
         }
-        self.index[0] = self.count;
+        self.index[..HEADER_NUMBERS].copy_from_slice(&[self.count, 0]);
         Ok(self.at)
     }
+}
+
+const EACH_LOW: u64 = u64::MAX / 255;
+const EACH_HIGH: u64 = EACH_LOW << 7;
+
+/// The highest bit of each byte that equals `byte`; those above the first may be wrong.
+#[inline(always)]
+fn equal_bytes(word: u64, byte: u8) -> u64 {
+    let zero_where_equal = word ^ (EACH_LOW * u64::from(byte));
+    zero_where_equal.wrapping_sub(EACH_LOW) & !zero_where_equal & EACH_HIGH
 }
 
 fn is_white(byte: u8) -> bool {
@@ -287,7 +309,7 @@ mod tests {
             }
             at
         };
-        let (mut index, mut depth, mut at, mut from) = (vec![0], 0, start, start + 1);
+        let (mut index, mut depth, mut at, mut from) = (vec![0, 0], 0, start, start + 1);
         loop {
             match input[at] {
                 b'"' => at = string_end(at),
@@ -357,8 +379,8 @@ mod tests {
                 if let Ok(length) = index_container_at(level, text.as_bytes(), start, &mut index) {
                     prop_assert!(length <= 1000);
                     let stride = if text.as_bytes()[start] == b'{' { MEMBER_NUMBERS } else { ELEMENT_NUMBERS };
-                    prop_assert_eq!(length, 1 + index[0] as usize * stride);
-                    for number in &index[1..length] {
+                    prop_assert_eq!(length, HEADER_NUMBERS + index[0] as usize * stride);
+                    for number in &index[HEADER_NUMBERS..length] {
                         prop_assert!((number & !ODD_NAME) as usize <= text.len());
                     }
                 }
@@ -369,9 +391,9 @@ mod tests {
     #[test]
     fn a_million_levels_take_no_stack() {
         let text = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
-        let mut index = [0; 4];
-        assert_eq!(index_container(text.as_bytes(), 0, &mut index), Ok(4));
-        assert_eq!(index, [1, 1, 1_999_999, 0]);
+        let mut index = [0; 5];
+        assert_eq!(index_container(text.as_bytes(), 0, &mut index), Ok(5));
+        assert_eq!(index, [1, 0, 1, 1_999_999, 0]);
     }
 
     #[test]
