@@ -1,6 +1,7 @@
 import type { Arena, OnReset } from './arena.js'
 import { BudgetCounter } from './budget-counter.js'
 import { byteSize, type ByteSize } from './byte-size.js'
+import { checkObject } from './checks.js'
 import type { Place } from './place.js'
 import { endRuns, runsOption, type DisposeOptions } from './dispose.js'
 import { PrimarenaError } from './errors.js'
@@ -97,6 +98,7 @@ export class Agent implements Place, AsyncDisposable {
   session(id: string, options?: SessionOptions): Session {
     this.checkOpen('session')
     if (typeof id !== 'string' || id === '') throw new TypeError('session: expected a name')
+    if (options !== undefined) checkObject(options, 'session: options')
     const limitBytes = options?.budget === undefined ? undefined : byteSize(options.budget, 'budget')
     const softBytes =
       options?.softBudget === undefined ? undefined : byteSize(options.softBudget, 'softBudget')
@@ -138,6 +140,7 @@ export class Agent implements Place, AsyncDisposable {
   /** New limits, also below what is held: then nothing more is given until enough came back. */
   setBudget(limits: { budget?: ByteSize; softBudget?: ByteSize }): void {
     this.checkOpen('setBudget')
+    checkObject(limits, 'setBudget: limits')
     if (limits.budget !== undefined) this.#limitBytes = byteSize(limits.budget, 'budget')
     if (limits.softBudget !== undefined) this.#softBytes = byteSize(limits.softBudget, 'softBudget')
     if (this.owner.isOpen) {

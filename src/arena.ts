@@ -67,6 +67,8 @@ export class Arena extends BaseAllocator implements Disposable {
   /** @internal Use `memory.arena()`, `ctx.arena` or `arena.scope()`. */
   constructor(store: ChunkStore, lessee: Lessee, onReset: OnReset, parent?: Arena) {
     super()
+    if (store === undefined)
+      throw new TypeError('an Arena is opened by memory.arena(), agent.arena() or arena.scope()')
     this.#store = store
     this.#lessee = lessee
     this.#onReset = onReset

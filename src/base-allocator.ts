@@ -49,6 +49,8 @@ export abstract class BaseAllocator implements WindowedAllocator {
   /** The chunks, one after the other. Valid until the allocator is reset or disposed. */
   concat(chunks: readonly Uint8Array[]): Buffer {
     // Lengths are read once: a chunk that changes meanwhile must not write past what was taken.
+    if (!Array.isArray(chunks))
+      throw new TypeError(`concat: expected an array of Uint8Arrays, got ${nameOf(chunks)}`)
     let total = 0
     const lengths = chunks.map((chunk) => {
       if (!(chunk instanceof Uint8Array)) throw new TypeError('concat: expected Uint8Arrays')

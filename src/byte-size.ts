@@ -24,7 +24,7 @@ export function byteSize(size: ByteSize, what: string): number {
     const match = typeof size === 'string' ? /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(size) : null
     const unit = match ? units[match[2]!.toLowerCase() || 'b'] : undefined
     if (!match || unit === undefined) {
-      throw new TypeError(`${what}: expected bytes or a size such as '256 MiB', got ${JSON.stringify(size)}`)
+      throw new TypeError(`${what}: expected bytes or a size such as '256 MiB', got ${String(size)}`)
     }
     bytes = Number(match[1]) * unit
   }

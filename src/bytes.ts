@@ -1,4 +1,5 @@
 /** Input bytes, in a form that native code may read. */
+import { PrimarenaError } from './errors.js'
 
 /** What is read as a document: bytes in any form. */
 export type BytesInput = ArrayBufferView | ArrayBufferLike
@@ -14,9 +15,33 @@ export type BytesInput = ArrayBufferView | ArrayBufferLike
 export function inputBytes(input: BytesInput): Uint8Array<ArrayBuffer> {
   if (input instanceof Uint8Array) {
     const { buffer } = input
-    if (buffer instanceof ArrayBuffer && isFixed(buffer)) return input as Uint8Array<ArrayBuffer>
+    if (buffer instanceof ArrayBuffer && isFixed(buffer)) {
+      if (input.length === 0) checkAttached(input)
+      return input as Uint8Array<ArrayBuffer>
+    }
   }
   return otherBytes(input)
+}
+
+/**
+ * Throws when the bytes of `view` are gone: its arena was reset or disposed, or somebody transferred them. Such a
+ * view has length 0, and would read as an empty document otherwise.
+ *
+ * @throws PrimarenaError ERR_STALE_HANDLE.
+ */
+export function checkAttached(view: ArrayBufferView): void {
+  const { buffer, byteLength } = view
+  if (byteLength > 0 || buffer.byteLength > 0) return
+  try {
+    // Making a view of a detached buffer throws, also where buffers have no `detached` property.
+    void new Uint8Array(buffer)
+  } catch (cause) {
+    throw new PrimarenaError(
+      'ERR_STALE_HANDLE',
+      'these bytes are gone: their arena was reset or disposed (hold it for as long as they are used)',
+      { cause },
+    )
+  }
 }
 
 // Node 20 types know nothing of resizable buffers; where the property is missing there are none.

@@ -25,6 +25,13 @@ export function alignment(options: AlignOptions | undefined, natural: number): n
   return Math.max(align, natural)
 }
 
+/** Throws unless `options` is an object: a size in its place would otherwise be no limit at all. */
+export function checkObject(options: unknown, what: string): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`${what}: expected an object, got ${nameOf(options)}`)
+  }
+}
+
 /** The bytes of a view or an ArrayBuffer, not copied. */
 export function asBytes(source: unknown): Uint8Array {
   if (source instanceof Uint8Array) return source

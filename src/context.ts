@@ -3,6 +3,8 @@ import type { Writable } from 'node:stream'
 import type { Allocator } from './allocator.js'
 import { runAmbient } from './ambient.js'
 import { Arena, type OnReset } from './arena.js'
+import { describe } from './bytes.js'
+import { checkObject } from './checks.js'
 import { PrimarenaError } from './errors.js'
 import { HeapAllocator } from './heap-allocator.js'
 import { checkPromise, closedError, HoldGroup } from './holds.js'
@@ -123,14 +125,20 @@ export class PrimitiveContext extends Tenant {
    *
    * @throws (rejects with) PrimarenaError ERR_ABORTED, ERR_CONTEXT_CLOSED, and whatever the primitive throws.
    */
+  run<Output>(primitive: Primitive<undefined, Output>): Promise<Awaited<Output>>
   run<Input, Output>(
     primitive: Primitive<Input, Output>,
     input: Input,
     options?: RunOptions,
+  ): Promise<Awaited<Output>>
+  run<Input, Output>(
+    primitive: Primitive<Input, Output>,
+    input?: Input,
+    options?: RunOptions,
   ): Promise<Awaited<Output>> {
     if (this.#rare.aborted) return Promise.reject(this.#abortError('run'))
     if (this.#state >= CLOSED) return Promise.reject(closedError('run'))
-    return PrimitiveContext.start(this.place, primitive, input, options, this)
+    return PrimitiveContext.start(this.place, primitive, input as Input, options, this)
   }
 
   /**
@@ -212,8 +220,15 @@ export class PrimitiveContext extends Tenant {
         return Promise.reject(error)
       }
     }
-    if (options?.signal?.aborted) return Promise.reject(abortedError(primitive.name, options.signal.reason))
-    if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs)
+    if (options !== undefined) {
+      // Before anything is opened, and as a rejection like every other failure of a run.
+      try {
+        checkOptions(options)
+      } catch (error) {
+        return Promise.reject(error)
+      }
+      if (options.signal?.aborted) return Promise.reject(abortedError(primitive.name, options.signal.reason))
+    }
     const context = new PrimitiveContext(place, primitive as Primitive<never, unknown>, parent)
     const answer = new Promise<Awaited<Output>>((resolve, reject) => {
       context.#resolve = resolve as (value: unknown) => void
@@ -473,6 +488,7 @@ export class PrimitiveContext extends Tenant {
     } else {
       try {
         let result = value
+        if (value === this) throw escapedContext()
         if (this.#arena !== undefined || this.#rare.json !== undefined) {
           this.place.memory.checkEscapes(value, this)
           result = copyOut(value, this, this.#parent?.allocator)
@@ -588,10 +604,24 @@ function abortedError(name: string, reason: unknown): PrimarenaError {
   return new PrimarenaError('ERR_ABORTED', `${name} was aborted: ${why}`, { cause: reason })
 }
 
-function checkTimeout(timeoutMs: unknown): void {
-  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0) || timeoutMs > 2 ** 31 - 1) {
-    throw new RangeError(
-      `timeoutMs: expected milliseconds from 0 to ${2 ** 31 - 1}, got ${String(timeoutMs)}`,
-    )
+function escapedContext(): PrimarenaError {
+  return new PrimarenaError(
+    'ERR_ESCAPED_HANDLE',
+    'the result is the context itself, which ends with its operation',
+  )
+}
+
+function checkOptions(options: unknown): void {
+  checkObject(options, 'run: options')
+  const { signal, timeoutMs } = options as { signal?: unknown; timeoutMs?: unknown }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`signal: expected an AbortSignal, got ${describe(signal)}`)
+  }
+  if (timeoutMs === undefined) return
+  if (typeof timeoutMs !== 'number') {
+    throw new TypeError(`timeoutMs: expected a number of milliseconds, got ${describe(timeoutMs)}`)
+  }
+  if (!(timeoutMs >= 0) || timeoutMs > 2 ** 31 - 1) {
+    throw new RangeError(`timeoutMs: expected milliseconds from 0 to ${2 ** 31 - 1}, got ${timeoutMs}`)
   }
 }

@@ -3,6 +3,8 @@ import { Agent, finite, type AgentOptions, type ArenaOptions } from './agent.js'
 import type { Arena, OnReset } from './arena.js'
 import type { BudgetCounter } from './budget-counter.js'
 import { byteSize, type ByteSize } from './byte-size.js'
+import { describe } from './bytes.js'
+import { checkObject } from './checks.js'
 import { ChunkStore, type NativeEvent } from './chunk-store.js'
 import { type PrimitiveContext, type RunOptions } from './context.js'
 import { ManualContext } from './manual-context.js'
@@ -185,6 +187,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
 
   constructor(options: MemoryOptions = {}) {
     super()
+    checkObject(options, 'Memory: options')
     const level = leakLevel(options.leakDetection)
     this.name = options.name ?? `memory-${nextName++}`
     this.#limitBytes = options.budget === undefined ? Infinity : byteSize(options.budget, 'budget')
@@ -250,6 +253,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   agent(id: string, options?: AgentOptions): Agent {
     this.checkOpen('agent')
     if (typeof id !== 'string' || id === '') throw new TypeError('agent: expected a name')
+    if (options !== undefined) checkObject(options, 'agent: options')
     let agent = this.#agents.get(id)
     if (agent === undefined) {
       agent = new Agent(this, id, options ?? {})
@@ -261,9 +265,15 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   }
 
   /** Runs a primitive without an agent. */
+  run<Output>(primitive: Primitive<undefined, Output>): Promise<Awaited<Output>>
   run<Input, Output>(
     primitive: Primitive<Input, Output>,
     input: Input,
+    options?: RunOptions,
+  ): Promise<Awaited<Output>>
+  run<Input, Output>(
+    primitive: Primitive<Input, Output>,
+    input?: Input,
     options?: RunOptions,
   ): Promise<Awaited<Output>> {
     if (this.#disposed) return Promise.reject(this.#disposedError('run'))
@@ -274,7 +284,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
       id: undefined,
       budget: undefined,
     })
-    return this.#none.run(primitive, input, options)
+    return this.#none.run(primitive, input as Input, options)
   }
 
   /** An arena without an agent. Dispose it; until then it counts as open. */
@@ -287,6 +297,11 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   /** A context without a body, for code with a loop of its own. Dispose it. */
   context(options?: { agent?: Agent; session?: Session; arena?: boolean; onReset?: OnReset }): ManualContext {
     this.checkOpen('context')
+    for (const place of [options?.agent, options?.session]) {
+      if (place !== undefined && place.memory !== this) {
+        throw new TypeError('context: expected an agent or a session of this Memory')
+      }
+    }
     options?.session?.checkOpen('context')
     options?.agent?.checkOpen('context')
     return new ManualContext(options?.session ?? options?.agent ?? this, {
@@ -353,6 +368,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   /** New limits, also below what is held: then nothing more is given until enough came back. */
   setBudget(limits: { budget?: ByteSize; softBudget?: ByteSize }): void {
     this.checkOpen('setBudget')
+    checkObject(limits, 'setBudget: limits')
     if (limits.budget !== undefined) this.#limitBytes = byteSize(limits.budget, 'budget')
     if (limits.softBudget !== undefined) this.#softBytes = byteSize(limits.softBudget, 'softBudget')
     this.store.native.setLimits(finite(this.#softBytes), finite(this.#limitBytes))
@@ -652,6 +668,9 @@ function size(value: ByteSize | undefined, what: string): number | undefined {
 }
 
 function milliseconds(value: number | undefined, what: string): number | undefined {
+  if (value !== undefined && typeof value !== 'number') {
+    throw new TypeError(`${what}: expected a number of milliseconds, got ${describe(value)}`)
+  }
   if (value !== undefined && !(value >= 0))
     throw new RangeError(`${what}: expected milliseconds, got ${value}`)
   return value

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import { checkAttached } from './bytes.js'
 
 /**
  * Writes `bytes` and settles when nobody reads them any more: the stream's callback came, or the stream is
@@ -13,6 +14,11 @@ export function send(target: Writable | WritableStream<Uint8Array>, bytes: Uint8
   const stream = target as Writable
   if (stream === null || typeof stream !== 'object' || typeof stream.write !== 'function') {
     return Promise.reject(new TypeError('send: expected a Writable or a WritableStream'))
+  }
+  try {
+    checkAttached(bytes)
+  } catch (error) {
+    return Promise.reject(error)
   }
   return new Promise<void>((resolve, reject) => {
     const watch = Watch.of(stream)
@@ -41,6 +47,7 @@ class Watch {
   readonly #stream: Writable
   readonly #pending = new Set<(error: Error) => void>()
   #failure: Error | undefined
+  #isListening = false
 
   constructor(stream: Writable) {
     this.#stream = stream
@@ -53,19 +60,27 @@ class Watch {
   }
 
   add(settle: (error: Error) => void): void {
-    if (this.#pending.size === 0) {
-      // What a failed stream sends after its callback is told by the promise; it is no uncaught error.
-      if (!this.#stream.listeners('error').includes(this.#onError)) this.#stream.on('error', this.#onError)
-      this.#stream.on('close', this.#onClose)
-    }
     this.#pending.add(settle)
+    if (this.#isListening) return
+    this.#isListening = true
+    // What a failed stream sends after its callback is told by the promise; it is no uncaught error.
+    this.#stream.on('error', this.#onError)
+    this.#stream.on('close', this.#onClose)
   }
 
   remove(settle: (error: Error) => void): void {
-    if (!this.#pending.delete(settle) || this.#pending.size > 0) return
+    this.#pending.delete(settle)
+    if (this.#pending.size > 0) return
+    const { errored, destroyed, writableEnded } = this.#stream
+    // A stream that failed, or was written to after its end, sends `error` after its callbacks: until it is
+    // closed, that is heard.
+    if (!(errored || destroyed || writableEnded)) this.#stopListening()
+  }
+
+  #stopListening(): void {
+    this.#isListening = false
+    this.#stream.removeListener('error', this.#onError)
     this.#stream.removeListener('close', this.#onClose)
-    const { errored, destroyed, closed } = this.#stream
-    if (closed || !(errored || destroyed)) this.#stream.removeListener('error', this.#onError)
   }
 
   whyClosed(): Error {
@@ -82,10 +97,9 @@ class Watch {
 
   readonly #onClose = (): void => {
     const error = this.whyClosed()
-    for (const settle of this.#pending) {
-      this.remove(settle)
-      settle(error)
-    }
+    this.#stopListening()
+    for (const settle of this.#pending) settle(error)
+    this.#pending.clear()
   }
 }
 

@@ -60,16 +60,22 @@ export class Session implements Place, AsyncDisposable {
    * @throws (rejects with) what the primitive throws; PrimarenaError ERR_ABORTED (signal, timeout, dispose),
    * ERR_ESCAPED_HANDLE, ERR_CONTEXT_CLOSED when the session is disposed.
    */
+  run<Output>(primitive: Primitive<undefined, Output>): Promise<Awaited<Output>>
   run<Input, Output>(
     primitive: Primitive<Input, Output>,
     input: Input,
+    options?: RunOptions,
+  ): Promise<Awaited<Output>>
+  run<Input, Output>(
+    primitive: Primitive<Input, Output>,
+    input?: Input,
     options?: RunOptions,
   ): Promise<Awaited<Output>> {
     if (this.#disposed) return Promise.reject(this.#disposedError('run'))
     if (!(primitive instanceof Primitive)) {
       return Promise.reject(new TypeError('run: expected a primitive made by memory.primitive'))
     }
-    return PrimitiveContext.start(this, primitive, input, options, undefined)
+    return PrimitiveContext.start(this, primitive, input as Input, options, undefined)
   }
 
   /**
