@@ -45,6 +45,21 @@ same<Result['none'], undefined>(true)
 // A text that the compiler does not know may be either.
 same<FieldsOf<{ x: string }>['x'], JsonValue | JsonValue[] | undefined>(true)
 
+const rows = json.template({
+  rows: t.each('rows', { sha: t.string('sha'), by: { n: t.optional(t.u8('n')) } }),
+  tags: t.each('tags', t.string()),
+})
+const tags = ['a']
+rows.render({ rows: [{ sha: 'a' }, { sha: 'b', n: 1 }], tags })
+// @ts-expect-error: members of rows have types
+rows.render({ rows: [{ sha: 1 }], tags })
+// @ts-expect-error: rows are objects
+rows.render({ rows: [5], tags })
+// @ts-expect-error: members of rows are required
+rows.render({ rows: [{}], tags })
+// @ts-expect-error: a row that is a value has a type as well
+rows.render({ rows: [], tags: [1] })
+
 const table = json
   .columns('$[*]', { at: t.f64('at'), n: t.i64('n'), who: t.string('who'), any: 'any' })
   .read(Buffer.of())

@@ -35,7 +35,10 @@ type Row<Members> = Members extends Type
   ? Members['source'] extends string
     ? TemplateValues<[Members]>
     : ValueIn<Members>
-  : TemplateValues<Members>
+  : TemplateValues<Known<Members>>
+
+/** Without the index signature that every object of members has: it would let any row through. */
+type Known<Members> = { [Name in keyof Members as string extends Name ? never : Name]: Members[Name] }
 
 /** What a single hole takes. */
 type ValueIn<T> = T extends { readonly kind: 'each'; readonly members: infer Members }
