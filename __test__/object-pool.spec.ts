@@ -492,3 +492,50 @@ test('random programs against a model, with callbacks that throw', (t) => {
     t.is(pool.open, 0)
   }
 })
+
+test('what gives a promise is refused, and its rejection is never unhandled', async (t) => {
+  const unhandled: unknown[] = []
+  const listen = (reason: unknown): void => void unhandled.push(reason)
+  process.on('unhandledRejection', listen)
+  const reject = async (): Promise<never> => {
+    throw new Error('late')
+  }
+  const eager = new ObjectPool<object>({ create: reject, aging: 'manual', name: 'eager' })
+  t.throws(() => eager.acquire(), { instanceOf: TypeError, message: /eager: create must not be async/ })
+  t.like(eager.stats(), { open: 0, idle: 0, created: 0 })
+  for (const maxIdle of [8, 0]) {
+    const { pool, ended } = things({ reset: reject, maxIdle })
+    const thing = pool.acquire()
+    t.throws(() => pool.release(thing), { instanceOf: TypeError, message: /reset must not be async/ })
+    t.deepEqual(ended, [0], 'the object is let go')
+    t.like(pool.stats(), { open: 0, idle: 0, letGo: 1 })
+  }
+  const { pool } = things({ dispose: reject })
+  t.throws(() => pool.discard(pool.acquire()), {
+    instanceOf: TypeError,
+    message: /dispose must not be async/,
+  })
+  pool.release(pool.acquire())
+  t.throws(() => pool.dispose(), { instanceOf: TypeError })
+  const { pool: plain } = things({ reset: (thing) => (thing.value = 0) })
+  plain.release(plain.acquire())
+  t.is(plain.stats().idle, 1, 'other results of reset are fine')
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('unhandledRejection', listen)
+  t.deepEqual(unhandled, [])
+})
+
+test('a release of what is no object at all is a foreign one', (t) => {
+  for (const maxIdle of [8, 0]) {
+    const { pool } = things({ maxIdle })
+    pool.release(pool.acquire())
+    for (const value of [null, undefined, 5, 'text', true, Symbol('s'), 5n]) {
+      code(
+        t,
+        () => pool.release(value as never),
+        'ERR_FOREIGN_OBJECT',
+        /expected an object of this pool, got/,
+      )
+    }
+  }
+})

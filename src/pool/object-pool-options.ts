@@ -1,13 +1,13 @@
 /** What an object pool makes and how it treats it. */
 export interface ObjectPoolOptions<T extends object> {
-  /** Makes an object when none is idle. What it throws reaches the caller of `acquire`. */
+  /** Makes an object when none is idle, not a promise of one. What it throws reaches the caller of `acquire`. */
   create: () => T
   /**
    * Cleans an object at its release, so that an idle object holds nothing of its last user. If it throws, the
-   * object is let go and the error reaches the caller of `release`.
+   * object is let go and the error reaches the caller of `release`. It must not be asynchronous.
    */
   reset?: (object: T) => void
-  /** Ends an object that the pool lets go. */
+  /** Ends an object that the pool lets go. It must not be asynchronous. */
   dispose?: (object: T) => void
   /** Most objects at once, open and idle together; beyond it `acquire` throws `ERR_POOL_EXHAUSTED`. No bound when left out. */
   max?: number

@@ -102,8 +102,8 @@ export class ObjectPool<T extends object> implements Disposable {
   /**
    * An object, clean: an idle one, or a new one. Give it back with `release`.
    *
-   * @throws ERR_POOL_EXHAUSTED when `max` objects are out, ERR_STALE_HANDLE once it is disposed, and what `create`
-   * throws
+   * @throws ERR_POOL_EXHAUSTED when `max` objects are out, ERR_STALE_HANDLE once it is disposed, a TypeError when
+   * `create` gives no object or a promise, and what `create` throws
    */
   acquire(): T {
     const node = this.#head
@@ -121,20 +121,22 @@ export class ObjectPool<T extends object> implements Disposable {
   /**
    * Takes an object back and cleans it. Do not use it afterwards.
    *
-   * @throws ERR_DOUBLE_RELEASE, ERR_FOREIGN_OBJECT, a TypeError for an object that was frozen while it was out, and what `reset` or `dispose` throw: the object is gone then
+   * @throws ERR_DOUBLE_RELEASE, ERR_FOREIGN_OBJECT, a TypeError for an object that was frozen while it was out or a `reset` that gives a promise, and what
+   * `reset` or `dispose` throw: the object is gone then
    */
   release(object: T): void {
     const node = object as unknown as Node
     const mode = this.#mode
     if (mode !== UNCHECKED) {
-      if (mode === SPECIAL || node[link] !== this.#mark) return this.#releaseSlow(object)
+      if (mode === SPECIAL || node?.[link] !== this.#mark) return this.#releaseSlow(object)
       // Not open any more when code of the user runs: a release inside `reset` is a double release.
       node[link] = null
     }
     const reset = this.#reset
     if (reset !== undefined) {
       try {
-        reset(object)
+        const answer: unknown = reset(object)
+        if (answer !== undefined) this.#refusePromise('reset', answer)
       } catch (error) {
         this.#endAfter(object, error)
       }
@@ -341,6 +343,7 @@ export class ObjectPool<T extends object> implements Disposable {
         `${this.name}: create must give an object, got ${object === null ? 'null' : typeof object}`,
       )
     }
+    this.#refusePromise('create', object)
     const node = adopt(object, this.#mark)
     if (node === undefined) {
       throw new PrimarenaError(
@@ -372,7 +375,7 @@ export class ObjectPool<T extends object> implements Disposable {
     const node = this.#close(object)
     if (this.#reset !== undefined) {
       try {
-        this.#reset.call(undefined, object)
+        this.#refusePromise('reset', this.#reset.call(undefined, object))
       } catch (error) {
         this.#endAfter(object, error)
       }
@@ -419,7 +422,10 @@ export class ObjectPool<T extends object> implements Disposable {
 
   #misused(object: unknown): never {
     if ((typeof object !== 'object' && typeof object !== 'function') || object === null) {
-      throw new TypeError(`${this.name}: expected an object of this pool, got ${String(object)}`)
+      throw new PrimarenaError(
+        'ERR_FOREIGN_OBJECT',
+        `${this.name}: expected an object of this pool, got ${object === null ? 'null' : typeof object}`,
+      )
     }
     const node = nodeOf(object)
     if (node !== undefined && ownerOf(node) === this.#mark) {
@@ -432,7 +438,20 @@ export class ObjectPool<T extends object> implements Disposable {
     this.#total--
     this.#letGo++
     this.#decideSpecial()
-    this.#dispose?.(object)
+    this.#disposeOf(object)
+  }
+
+  #disposeOf(object: T): void {
+    const answer: unknown = this.#dispose?.(object)
+    if (answer !== undefined) this.#refusePromise('dispose', answer)
+  }
+
+  /** What a pool calls has to be done when it returns: nothing waits for a promise. */
+  #refusePromise(of: 'create' | 'reset' | 'dispose', answer: unknown): void {
+    if (!isThenable(answer)) return
+    // The TypeError tells of the mistake; a rejection on top of it would end the process.
+    Promise.resolve(answer).catch(() => {})
+    throw new TypeError(`${this.name}: ${of} must not be asynchronous, got a promise`)
   }
 
   #endAll(head: Node | null, count: number): unknown[] {
@@ -445,7 +464,7 @@ export class ObjectPool<T extends object> implements Disposable {
       const next: Node | null = node[link] as Node | null
       node[link] = null
       try {
-        this.#dispose?.(objectOf(node) as T)
+        this.#disposeOf(objectOf(node) as T)
       } catch (error) {
         errors.push(error)
       }
