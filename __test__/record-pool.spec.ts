@@ -517,6 +517,7 @@ test('the first rules hold without generated code', (t) => {
     const record = pool.acquire()
     Object.assign(record, { id: 1, name: 'é', big: 5n, v: [1, 2], h: Uint8Array.of(1), at: new Date(3), ok: true })
     tell(() => [record.id, record.name, String(record.big), ...record.v, ...record.h, record.at, record.ok].join())
+    tell(() => JSON.stringify(record))
     tell(() => (record.id = -1)); tell(() => (record.name = 'ééé')); tell(() => (record.ok = 1)); tell(() => (record.big = 1))
     pool.release(record)
     tell(() => record.id); tell(() => pool.release(record)); tell(() => pool.release({})); tell(() => pool.acquire().name)
@@ -529,6 +530,7 @@ test('the first rules hold without generated code', (t) => {
   t.deepEqual(JSON.parse(output), [
     'EvalError',
     '1,é,5,1,2,1,3,true',
+    '{"id":1,"name":"é","big":"5","v":[1,2],"h":"AQ==","at":3,"ok":true}',
     'ERR_RECORD_VALUE',
     'ERR_RECORD_VALUE',
     'TypeError',
@@ -538,4 +540,61 @@ test('the first rules hold without generated code', (t) => {
     'ERR_FOREIGN_OBJECT',
     '',
   ])
+})
+
+test('pools and records can be given to JSON.stringify', (t) => {
+  const schema = {
+    big: type.i64(),
+    bigs: type.u64(2),
+    bytes: type.bytes(4),
+    vector: type.f32(2),
+    name: type.string(8),
+  }
+  const pool = new RecordPool(new CountingOwner(), { ...schema, toJSON: type.u8() })
+  t.deepEqual(JSON.parse(JSON.stringify({ pool })), { pool: pool.stats() })
+  t.deepEqual(JSON.parse(JSON.stringify(pool)), pool.stats())
+  t.is(pool.acquire().toJSON, 0, 'a field of that name is the field')
+  const other = new RecordPool(new CountingOwner(), schema)
+  const record = other.acquire()
+  Object.assign(record, {
+    big: -(2n ** 63n),
+    bigs: [1n, 2n ** 64n - 1n],
+    bytes: Uint8Array.of(255, 0),
+    vector: [1, Infinity],
+    name: '"é',
+  })
+  t.is(
+    JSON.stringify({ record }),
+    '{"record":{"big":"-9223372036854775808","bigs":["1","18446744073709551615"],"bytes":"/wA=","vector":[1,null],"name":"\\"é"}}',
+  )
+  t.deepEqual(Object.keys(record), [])
+  other.release(record)
+  code(t, () => JSON.stringify(record), 'ERR_STALE_HANDLE')
+  for (const wrong of [undefined, null, {}]) {
+    t.throws(() => pool.toJSON(wrong as never), {
+      instanceOf: TypeError,
+      message: /toJSON: expected an allocator/,
+    })
+  }
+})
+
+test('what is no slot, and what is no field of a condition, is told', (t) => {
+  const { pool } = people()
+  pool.acquire()
+  t.throws(() => pool.at('0' as never), { instanceOf: TypeError, message: 'at: expected a slot, got string' })
+  t.throws(() => pool.at(null as never), { instanceOf: TypeError })
+  for (const wrong of [1.5, -1, NaN, 2 ** 32]) t.throws(() => pool.at(wrong), { instanceOf: RangeError })
+  code(t, () => pool.at(1), 'ERR_STALE_HANDLE')
+  const filter = (field: string): unknown =>
+    pool.filter((r) => (r as never as typeof r & Record<string, typeof r.id>)[field]!.eq(1))
+  t.throws(() => filter('typo'), {
+    instanceOf: TypeError,
+    message: 'there is no field "typo"; expected one of id, score, seen, name',
+  })
+  t.throws(() => filter('toString'), { instanceOf: TypeError, message: /no field "toString"/ })
+  t.throws(() => filter('vector'), {
+    instanceOf: TypeError,
+    message: /vector is a vector and cannot be compared/,
+  })
+  t.deepEqual([...pool.filter(({ id, name }) => id.eq(0).and(name.eq('')))], [0])
 })

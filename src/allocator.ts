@@ -1,4 +1,5 @@
 import type { ByteBuilder } from './builder.js'
+import { nameOf } from './checks.js'
 
 /** What may be copied in: text (as UTF-8) or bytes. */
 export type BytesLike = string | ArrayBufferView | ArrayBuffer
@@ -66,6 +67,15 @@ export interface Window {
 
 /** The window of an allocator. @internal */
 export const window: unique symbol = Symbol('primarena.window') as never
+
+/** The window of what was given as an allocator to `method`; a TypeError when it is none. @internal */
+export function windowOf(allocator: unknown, method: string): Window {
+  const found = (allocator as Partial<WindowedAllocator> | null | undefined)?.[window]
+  if (found !== undefined) return found
+  throw new TypeError(
+    `${method}: expected an allocator (an Arena or a HeapAllocator), got ${nameOf(allocator)}`,
+  )
+}
 
 /** An allocator as the rest of the library sees it. @internal */
 export interface WindowedAllocator extends Allocator {

@@ -23,6 +23,7 @@ import {
   bytesOf,
   elementsOf,
   fits,
+  jsonValues,
   readText,
   timeOf,
   writeText,
@@ -42,6 +43,7 @@ interface Access {
 export function closureEngine(layout: SlabLayout): Engine {
   const { generations, freeStack, columns, capacity } = layout
   const accesses = columns.map(accessOf)
+  const fields = columns.map((column) => column.field)
 
   class Record {
     #slab: Slab = NO_SLAB
@@ -78,6 +80,10 @@ export function closureEngine(layout: SlabLayout): Engine {
 
     [Symbol.for('nodejs.util.inspect.custom')](): object {
       return Record.values(this)
+    }
+
+    toJSON(): object {
+      return jsonValues(Record.values(this), fields)
     }
 
     static values(record: Record): object {

@@ -7,7 +7,16 @@
 import { foreign, releasedAgain, stale, type Engine, type PoolState } from './record-engine.js'
 import { ARRAYS, type NumberKind } from './record-schema.js'
 import { FREE, FRESH, LAST_GENERATION, LIMIT, RETIRED, type Column, type SlabLayout } from './record-slab.js'
-import { badNumber, bytesOf, elementsOf, readText, timeOf, writeText, wrongType } from './record-values.js'
+import {
+  badNumber,
+  bytesOf,
+  elementsOf,
+  jsonValues,
+  readText,
+  timeOf,
+  writeText,
+  wrongType,
+} from './record-values.js'
 
 /** What generated code calls; passed in as `h`. */
 const helpers = {
@@ -15,6 +24,7 @@ const helpers = {
   bytesOf,
   elementsOf,
   foreign,
+  jsonValues,
   readText,
   releasedAgain,
   stale,
@@ -42,6 +52,7 @@ const g=${generation}+1;${generation}=g;`
   return `return class Record{
 #slab;#index;#generation;
 constructor(s,i,g){this.#slab=s;this.#index=i;this.#generation=g}
+toJSON(){return h.jsonValues(Record.values(this),F)}
 ${accessors.join('\n')}
 [Symbol.dispose](){if(this.#generation!==0)Record.release(this.#slab.pool,this)}
 [inspect](){return Record.values(this)}

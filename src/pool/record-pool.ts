@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
-import type { Allocator } from '../allocator.js'
+import { windowOf, type Allocator } from '../allocator.js'
 import { inputBytes, type BytesInput } from '../bytes.js'
+import { nameOf } from '../checks.js'
 import { callNative, NativeRecordPool, raw } from '../native.js'
 import type { Owner } from '../owner.js'
 import { BulkJob, isSliced, started, type SliceOptions } from './record-bulk.js'
@@ -188,8 +189,11 @@ export class RecordPool<S extends RecordSchema = RecordSchema> implements Dispos
     return slab.number * this.#layout.capacity + index
   }
 
-  /** A handle for the record in `slot`. Valid until its release. @throws ERR_STALE_HANDLE when the slot holds no record */
+  /** A handle for the record in `slot`. Valid until its release. @throws ERR_STALE_HANDLE when the slot holds no record; TypeError, RangeError for what is no slot */
   at(slot: number): PoolRecord<S> {
+    if (typeof slot !== 'number') throw new TypeError(`at: expected a slot, got ${nameOf(slot)}`)
+    if (slot >>> 0 !== slot)
+      throw new RangeError(`at: expected a slot, a whole number from 0 on, got ${slot}`)
     return this.cursor().moveTo(slot).record
   }
 
@@ -297,11 +301,19 @@ export class RecordPool<S extends RecordSchema = RecordSchema> implements Dispos
    * writes them, 64-bit integers have all digits, bytes are base64, timestamps are milliseconds, vectors are arrays; what
    * is not finite is null. Valid until the allocator is reset or disposed.
    *
-   * @throws ERR_STALE_HANDLE for a slot without a record; ERR_BUDGET_EXCEEDED, ERR_ABORTED
+   * `JSON.stringify` calls this with a name: then, and only then, it gives the figures of `stats()`, so that a pool can be
+   * logged.
+   *
+   * @throws TypeError for what is no allocator; ERR_STALE_HANDLE for a slot without a record; ERR_BUDGET_EXCEEDED, ERR_ABORTED
    */
   toJSON(allocator: Allocator, options: WriteOptions & SliceOptions): Promise<Buffer>
   toJSON(allocator: Allocator, options?: WriteOptions): Buffer
-  toJSON(allocator: Allocator, options?: WriteOptions & Partial<SliceOptions>): Buffer | Promise<Buffer> {
+  toJSON(name: string): RecordPoolStats
+  toJSON(
+    allocator: Allocator | string,
+    options?: WriteOptions & Partial<SliceOptions>,
+  ): Buffer | Promise<Buffer> | RecordPoolStats {
+    if (typeof allocator === 'string') return this.stats()
     return this.#write(allocator, false, options)
   }
 
@@ -489,6 +501,7 @@ export class RecordPool<S extends RecordSchema = RecordSchema> implements Dispos
     options: (WriteOptions & Partial<SliceOptions>) | undefined,
   ): Buffer | Promise<Buffer> {
     this.store.open()
+    windowOf(allocator, lines ? 'toNDJSON' : 'toJSON')
     const { slots } = options ?? {}
     const given = slots === undefined ? NO_SLAB.u32 : checkSlots(slots)
     const job = this.#job(raw.recordWrite(this.#native.id, lines ? 1 : 0, slots === undefined ? 0 : 1, given))

@@ -93,7 +93,19 @@ type ConditionsOf<T> =
 /** The comparisons of all fields of a pool. */
 export function conditionsOf(fields: readonly Field[]): Readonly<Record<string, object>> {
   const own = fields.filter((field) => field.shape !== 'vector')
-  return Object.freeze(Object.fromEntries(own.map((field) => [field.name, comparisons(fields, field)])))
+  const known = Object.fromEntries(own.map((field) => [field.name, comparisons(fields, field)]))
+  // Without a prototype, so that `r.toString` is no field either.
+  Object.setPrototypeOf(known, null)
+  return new Proxy(Object.freeze(known), {
+    get(target, name, receiver) {
+      if (typeof name === 'symbol' || Object.hasOwn(target, name)) return Reflect.get(target, name, receiver)
+      const vector = fields.some((field) => field.name === name)
+      const names = own.map((field) => field.name).join(', ')
+      throw new TypeError(
+        `${vector ? `${name} is a vector and cannot be compared` : `there is no field ${JSON.stringify(name)}`}; expected one of ${names}`,
+      )
+    },
+  })
 }
 
 function comparisons(fields: readonly Field[], field: Field): object {

@@ -26,6 +26,8 @@ export type RecordValues<S extends RecordSchema> = { -readonly [Name in keyof S 
 /**
  * A record: an accessor for each field. Numbers, text and booleans are values; bytes and vectors are copied out
  * and in. Valid until it is released; after that every access throws `ERR_STALE_HANDLE`.
+ *
+ * `JSON.stringify` writes its values: vectors as arrays, bytes as base64, 64-bit integers as decimal strings.
  */
 export type PoolRecord<S extends RecordSchema> = RecordValues<S> & Disposable
 

@@ -12,6 +12,25 @@ interface RawBuffer extends Buffer {
   utf8Slice?(start: number, end: number): string
 }
 
+/**
+ * The values of a record for `JSON.stringify`, as `pool.toJSON` writes them, but for 64-bit integers: those are
+ * decimal strings, since a number would lose digits and a BigInt throws.
+ */
+export function jsonValues(values: object, fields: readonly Field[]): object {
+  const known = values as { [name: string]: unknown }
+  // Not by assignment: a field may be called `__proto__`.
+  return Object.fromEntries(fields.map((field) => [field.name, jsonValue(known[field.name], field)]))
+}
+
+function jsonValue(value: unknown, { shape }: Field): unknown {
+  if (typeof value === 'bigint') return value.toString()
+  if (shape === 'bytes') return Buffer.from(value as Uint8Array).toString('base64')
+  if (shape !== 'vector') return value
+  return Array.from(value as ArrayLike<unknown>, (element) =>
+    typeof element === 'bigint' ? element.toString() : element,
+  )
+}
+
 /** Text of a slab. `utf8Slice` is what `toString` calls, less 30 ns of options. */
 export function readText(text: Buffer, start: number, length: number): string {
   if (length === 0) return ''
