@@ -273,3 +273,50 @@ test('values outlive the arena that the document lay in', (t_) => {
   t_.deepEqual(result, { s: 'text', b: { x: 1 }, raw: Buffer.from('[1, 2]') })
   memory.dispose()
 })
+
+test('what is no object of fields is named', (t_) => {
+  const wrong: [unknown, RegExp][] = [
+    [['$.a'], /json\.fields: expected an object, got an array/],
+    [null, /json\.fields: expected an object, got null/],
+    ['$.a', /json\.fields: expected an object, got string/],
+    [new Map([['a', '$.a']]), /json\.fields: expected a plain object, got a Map/],
+  ]
+  for (const [specs, message] of wrong) {
+    t_.throws(() => json.fields(specs as never), { instanceOf: TypeError, message })
+  }
+  const bare = Object.assign(Object.create(null), { a: '$.a' }) as { a: '$.a' }
+  t_.deepEqual(json.fields(bare).read(bytes('{"a":1}')), { a: 1 })
+})
+
+test('a default is of its type, and a required value has none', (t_) => {
+  const options = (kind: 'u32' | 'string' | 'boolean' | 'u64' | 'timestamp', fallback: unknown) => () =>
+    (t[kind] as (source: string, options: object) => unknown)('$.z', { default: fallback })
+  t_.throws(options('u32', 'str'), {
+    instanceOf: TypeError,
+    message: 't.u32: expected a default that is a number, got string',
+  })
+  for (const wrong of [
+    options('string', 1),
+    options('string', {}),
+    options('boolean', 0),
+    options('u64', '1'),
+    options('timestamp', true),
+  ]) {
+    t_.throws(wrong, { instanceOf: TypeError, message: /expected a default/ })
+  }
+  for (const [kind, fallback] of [
+    ['u32', -1],
+    ['u64', 1n],
+    ['u64', 1],
+    ['timestamp', '2020-01-01T00:00:00Z'],
+    ['timestamp', new Date(0)],
+    ['boolean', null],
+    ['u32', []],
+  ] as const) {
+    t_.notThrows(options(kind, fallback))
+  }
+  t_.throws(() => t.u8('$.z', { required: true, default: 1 } as never), {
+    instanceOf: TypeError,
+    message: /either required or a default/,
+  })
+})

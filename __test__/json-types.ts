@@ -16,7 +16,7 @@ const program = json.fields({
   texts: t.string('$.a[*]'),
   required: t.u32('$.a', { required: true }),
   requiredList: t.u32('$.a[*]', { required: true }),
-  fallback: t.f64('$.a', { default: 'none' }),
+  fallback: t.f64('$.a', { default: -1 }),
   big: t.u64('$.a'),
   raw: t.bytes('$.a', { required: true }),
   own: t.boolean(),
@@ -34,7 +34,7 @@ same<Result['text'], string | null | undefined>(true)
 same<Result['texts'], (string | null)[]>(true)
 same<Result['required'], number>(true)
 same<Result['requiredList'], number[]>(true)
-same<Result['fallback'], number | 'none' | null>(true)
+same<Result['fallback'], number | null>(true)
 same<Result['big'], bigint | null | undefined>(true)
 same<Result['raw'], Buffer>(true)
 same<Result['own'], boolean | null | undefined>(true)
@@ -70,6 +70,13 @@ same<typeof table.columns.any, TextColumn<JsonValue>>(true)
 
 // @ts-expect-error: a field is a path or a type
 json.fields({ x: 1 })
+// @ts-expect-error: a default is of the type
+t.u32('$.x', { default: 'none' })
+// @ts-expect-error: a required value has no default
+t.u32('$.x', { required: true, default: 'none' })
+t.u64('$.x', { default: 0 })
+t.json('$.x', { default: { any: [] } })
+t.u32('$.x[*]', { default: [0] })
 // @ts-expect-error: documents are bytes
 program.read('{}')
 // @ts-expect-error: functions are no shapes

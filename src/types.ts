@@ -67,17 +67,37 @@ export interface TypeOptions {
   required?: boolean
   /** The value may be left out; this is also the meaning of saying nothing, except in templates. */
   optional?: boolean
-  /** What stands for a value that is missing. */
+  /** What stands for a value that is missing: one of the type, or `null`. Not together with `required`. */
   default?: unknown
 }
+
+/** What may stand for a value that is missing; an array for a path that gives many. */
+type Fallback<K extends Kind, Value> =
+  | Value
+  | (K extends 'u64' | 'i64'
+      ? number
+      : K extends 'timestamp'
+        ? Date | string
+        : K extends 'bytes'
+          ? unknown
+          : never)
+  | readonly unknown[]
+  | null
+  | undefined
 
 /** Makes a type whose values come from a source. */
 export interface SourceType<K extends Kind, Value> {
   (): Type<K, Value, never, 'plain', never>
   <S extends string>(source: S): Type<K, Value, S, 'plain', never>
   <S extends string>(source: S, options: { required: true }): Type<K, Value, S, 'required', never>
-  <S extends string, const D>(source: S, options: { default: D }): Type<K, Value, S, 'default', D>
-  <S extends string>(source: S, options: TypeOptions): Type<K, Value, S, 'plain', unknown>
+  <S extends string, const D extends Fallback<K, Value>>(
+    source: S,
+    options: { default: D },
+  ): Type<K, Value, S, 'default', D>
+  <S extends string>(
+    source: S,
+    options: TypeOptions & { default?: Fallback<K, Value> },
+  ): Type<K, Value, S, 'plain', unknown>
 }
 
 /** Makes a type of a value, or of a vector of `length` values. */
@@ -104,7 +124,8 @@ function make(kind: Kind, argument: unknown, options: unknown): Type {
   if (options !== undefined && (typeof options !== 'object' || options === null)) {
     throw new TypeError(`t.${kind}: expected an object of options, got ${typeof options}`)
   }
-  const given = { ...(options as object | undefined) }
+  const given: TypeOptions = { ...(options as object | undefined) }
+  checkDefault(kind, given)
   switch (typeof argument) {
     case 'undefined':
       return { ...given, kind }
@@ -117,6 +138,33 @@ function make(kind: Kind, argument: unknown, options: unknown): Type {
       return { ...given, kind, length: argument }
     default:
       throw new TypeError(`t.${kind}: expected a path, a property name or a length, got ${typeof argument}`)
+  }
+}
+
+/** What `typeof` says of the defaults of a kind; all kinds also take `null`, and arrays where a path gives many values. */
+const DEFAULTS: Partial<Record<Kind, readonly string[]>> = {
+  string: ['string'],
+  boolean: ['boolean'],
+  u64: ['bigint', 'number'],
+  i64: ['bigint', 'number'],
+  // As in JSON: an RFC 3339 text or milliseconds.
+  timestamp: ['number', 'string'],
+}
+const NUMERIC: readonly Kind[] = ['u8', 'u16', 'u32', 'i8', 'i16', 'i32', 'f32', 'f64']
+
+/** A default is there when the value is missing, so it has to be of the type, and a required value has none. */
+function checkDefault(kind: Kind, options: TypeOptions): void {
+  const value = options.default
+  if (value === undefined) return
+  if (options.required === true) {
+    throw new TypeError(`t.${kind}: expected either required or a default, got both`)
+  }
+  if (value === null || Array.isArray(value) || (kind === 'timestamp' && value instanceof Date)) return
+  const expected = NUMERIC.includes(kind) ? ['number'] : DEFAULTS[kind]
+  if (expected !== undefined && !expected.includes(typeof value)) {
+    throw new TypeError(
+      `t.${kind}: expected a default that is a ${expected.join(' or a ')}, got ${typeof value}`,
+    )
   }
 }
 
