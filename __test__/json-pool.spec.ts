@@ -475,3 +475,19 @@ test('random programs against a Map and an array', (t) => {
   }
   t.like(pool.stats(), { openObjects: 0, openArrays: 0 })
 })
+
+test('without an allocator the bytes are an ordinary Buffer', (t) => {
+  const object = new JsonPool().scope().getObject()
+  const bytes = object.set('a', 'é').toBytes()
+  object.clear()
+  object[Symbol.dispose]()
+  t.is(bytes.toString(), '{"a":"é"}')
+  const array = new JsonPool().scope().getArray()
+  t.is(array.toBytes().toString(), '[]')
+  for (const wrong of [null, {}]) {
+    t.throws(() => array.toBytes(wrong as never), {
+      instanceOf: TypeError,
+      message: /toBytes: expected an allocator/,
+    })
+  }
+})

@@ -44,7 +44,7 @@ test('constants', (t_) => {
 
 test('types, defaults and required values', (t_) => {
   t_.is(
-    run({ a: t.u8('$.a', { default: 3 }), b: t.string('$.b', { default: { x: [] } }) }, '{}'),
+    run({ a: t.u8('$.a', { default: 3 }), b: t.json('$.b', { default: { x: [] } }) }, '{}'),
     '{"a":3,"b":{"x":[]}}',
   )
   t_.is(run({ a: t.u8('$.a', { default: 3 }) }, '{"a":null}'), '{"a":null}')
@@ -150,4 +150,27 @@ test('shapes that are none', (t_) => {
   for (let i = 0; i < 200; i++) deep = [deep]
   t_.throws(() => json.transform(deep as never), { instanceOf: RangeError })
   t_.throws(() => json.transform('$').write(bytes('1'), {} as never), { instanceOf: TypeError })
+})
+
+test('what is no shape and what is no allocator is named', (t_) => {
+  const wrong: [unknown, RegExp][] = [
+    [{ a: 1n }, /json\.transform\.a: expected a path, .* got bigint$/],
+    [{ a: undefined }, /got undefined$/],
+    [{ a: () => 1 }, /got function$/],
+    [{ a: new Map() }, /json\.transform\.a: expected a plain object, got a Map$/],
+    [[new Date(0)], /json\.transform\[0\]: expected a plain object, got a Date$/],
+  ]
+  for (const [shape, message] of wrong) {
+    t_.throws(() => json.transform(shape as never), { instanceOf: TypeError, message })
+  }
+  const program = json.transform({ a: '$.a' })
+  const columns = json.columns('$[*]', { a: t.u8('a') })
+  for (const allocator of [null, {}, 5]) {
+    const expected = {
+      instanceOf: TypeError,
+      message: /expected an allocator \(an Arena or a HeapAllocator\), got/,
+    }
+    t_.throws(() => program.write(bytes('{"a":1}'), allocator as never), expected)
+    t_.throws(() => columns.read(bytes('[]'), allocator as never), expected)
+  }
 })

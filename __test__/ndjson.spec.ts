@@ -165,7 +165,8 @@ test('an error of a program names record, line and offset', async (t) => {
   t.deepEqual(seen, [{ id: 1 }, { id: 2 }])
   t.is(error.line, 4)
   t.is(error.offset, text.indexOf('x'))
-  t.regex(error.message, /^record 3, line 4: /)
+  t.regex(error.message, /^record 3, line 4: expected a value at column 7, found 'x'/)
+  t.is(error.message.match(/line/g)!.length, 1, 'of the stream only')
   t.true((error as Error).cause instanceof Error)
 
   const skipped: [string, number][] = []

@@ -458,3 +458,20 @@ test('a generated template is used when code may be generated', (t_) => {
   const values = Object.fromEntries(Array.from({ length: 2000 }, (_, n) => [`k${n}`, n]))
   t_.is(renderAll(many, values), JSON.stringify(values))
 })
+
+test('a path is no source of a hole', (t_) => {
+  for (const source of ['$.repo', '$["repo"]', '$[0]', '/repo']) {
+    for (const shape of [{ a: t.string(source) }, { a: [t.each(source, { b: t.u8() })] }]) {
+      const error = failure(() => json.template(shape))
+      t_.is(error.code, 'ERR_TEMPLATE')
+      t_.regex(error.message, /holes of a template take names of properties, not paths/)
+    }
+  }
+  t_.is(
+    json
+      .template({ a: t.u8('$'), b: t.u8('$x') })
+      .render({ $: 1, $x: 2 })
+      .toString(),
+    '{"a":1,"b":2}',
+  )
+})

@@ -1,4 +1,4 @@
-import { window, type Allocator, type WindowedAllocator } from '../allocator.js'
+import { windowOf, type Allocator } from '../allocator.js'
 import { inputBytes, type BytesInput } from '../bytes.js'
 import { FLAG_AGAIN, FLAG_TRUST, WIDTH_COLUMN } from '../generated/layout.js'
 import { HeapAllocator } from '../heap-allocator.js'
@@ -115,9 +115,8 @@ export class ColumnsProgram<Specs extends ColumnSpecs> {
    */
   read(input: BytesInput, allocator?: Allocator, options?: ReadOptions): Table<Specs> {
     const bytes = inputBytes(input)
-    const place = (allocator ?? heap) as WindowedAllocator & { readonly generation?: number }
-    const target = place[window]
-    if (target === undefined) throw new TypeError('read: expected an allocator')
+    const place = (allocator === undefined ? heap : allocator) as Allocator & { readonly generation?: number }
+    const target = windowOf(place, 'read')
     const trust = options?.trust
     let flags = trust === undefined ? this.#flags : trust ? FLAG_TRUST : 0
     const parts = this.#parts

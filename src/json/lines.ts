@@ -205,7 +205,10 @@ export class JsonLines implements AsyncIterable<Buffer> {
     if (!PrimarenaError.is(error)) throw error
     const { position } = this
     const { record, line, offset } = position
-    const located = new PrimarenaError(error.code, `record ${record}, line ${line}: ${error.message}`, {
+    // A record is one line: its own line and offset would stand beside those of the stream.
+    const own = `at offset ${error.offset} (line ${error.line}, column ${error.column})`
+    const message = error.message.replace(own, `at column ${error.column}`)
+    const located = new PrimarenaError(error.code, `record ${record}, line ${line}: ${message}`, {
       offset: offset + (error.offset ?? 0),
       line,
       column: error.column,

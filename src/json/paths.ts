@@ -1,4 +1,5 @@
 /** Paths as TypeScript sees them, and what programs have in common. */
+import { nameOf } from '../checks.js'
 import type { Kind, Type } from '../types.js'
 
 /** Takes the names in quotes out of a path, so that what is in them is not mistaken for a selector. */
@@ -97,7 +98,17 @@ export function nativeField(spec: unknown, name: string, where: string): NativeF
 /** The entries of an object of specs. */
 export function entriesOf(specs: unknown, where: string): [string, unknown][] {
   if (typeof specs !== 'object' || specs === null || Array.isArray(specs)) {
-    throw new TypeError(`${where}: expected an object, got ${specs === null ? 'null' : typeof specs}`)
+    throw new TypeError(
+      `${where}: expected an object, got ${Array.isArray(specs) ? 'an array' : nameOf(specs)}`,
+    )
   }
+  if (!isPlain(specs)) throw new TypeError(`${where}: expected a plain object, got a ${nameOf(specs)}`)
   return Object.entries(specs)
+}
+
+/** What a Map or a Date holds is not in its properties: it would be taken for an empty object. */
+function isPlain(object: object): boolean {
+  const prototype = Object.getPrototypeOf(object) as object | null
+  // `Object.prototype` of any realm.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }

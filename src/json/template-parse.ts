@@ -194,6 +194,12 @@ function holeStep(type: Type, fallback: Fallback, scope: Scope): ValueStep | Eac
       key ?? undefined,
     )
   }
+  if (type.source !== undefined && /^(\$[.[]|\/)/.test(type.source)) {
+    throw templateError(
+      `t.${type.kind}: holes of a template take names of properties, not paths; got ${JSON.stringify(type.source)}`,
+      pathText([...scope.path, type.source]),
+    )
+  }
   const path = key === null ? scope.path : [...scope.path, key]
   const hole: Hole = {
     kind: holeKind(type, path),

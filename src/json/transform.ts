@@ -1,4 +1,4 @@
-import { window, type Allocator, type WindowedAllocator } from '../allocator.js'
+import { windowOf, type Allocator } from '../allocator.js'
 import { inputBytes, type BytesInput } from '../bytes.js'
 import { FLAG_LINE, FLAG_MINIFY, FLAG_TRUST } from '../generated/layout.js'
 import { HeapAllocator } from '../heap-allocator.js'
@@ -79,6 +79,10 @@ function flatten(
       node.json = json
     }
     out.push(node)
+  } else if (typeof shape !== 'object') {
+    throw new TypeError(
+      `${where}: expected a path, a type of t, a literal, an array or an object, got ${typeof shape}`,
+    )
   } else {
     const members = entriesOf(shape, where)
     out.push({ op: 'object', count: members.length, ...place })
@@ -137,8 +141,7 @@ export class TransformProgram {
     format: number,
   ): Buffer {
     const bytes = inputBytes(input)
-    const target = (allocator === undefined ? heap : (allocator as WindowedAllocator))[window]
-    if (target === undefined) throw new TypeError('write: expected an allocator')
+    const target = windowOf(allocator === undefined ? heap : allocator, 'write')
     const trust = options?.trust
     const flags = (trust === undefined ? this.#flags : trust ? FLAG_TRUST : 0) | format
     target.reserve(this.#hintBytes)

@@ -1,11 +1,15 @@
-import type { Allocator, WindowedAllocator } from '../allocator.js'
+import { windowOf, type Allocator, type WindowedAllocator } from '../allocator.js'
 import { PrimarenaError } from '../errors.js'
+import { HeapAllocator } from '../heap-allocator.js'
 import { livesIn } from '../results.js'
 import type { JsonNames } from './json-names.js'
 import type { JsonScope } from './json-pool.js'
 import { RawJson, StorageHandle } from './json-handle.js'
 import type { ElementStorage, MemberStorage } from './json-storage.js'
 import { toBytes, toPlain, toText } from './json-write.js'
+
+// Without an allocator, results are ordinary Buffers, which nobody is charged for.
+const heap = new HeapAllocator()
 
 /** A pooled object or array: who holds it, and how it ends. */
 export abstract class JsonContainer<S extends MemberStorage | ElementStorage>
@@ -42,14 +46,16 @@ export abstract class JsonContainer<S extends MemberStorage | ElementStorage>
    * are left out (elements become null), `toJSON` is called, `NaN` becomes null. Members come in the order in
    * which they were set, also those with names like `1`, which a plain object would move to the front.
    *
-   * Valid until the allocator is reset or disposed.
+   * Valid until the allocator is reset or disposed; without one it is an ordinary Buffer.
    *
    * @throws PrimarenaError ERR_STALE_HANDLE when it or something in it was returned, ERR_JSON_TYPE for a cycle,
    * ERR_JSON_LIMIT beyond 1,000 levels; a TypeError for a bigint; what `toJSON` and the allocator throw
    */
-  toBytes(allocator: Allocator): Buffer {
+  toBytes(allocator?: Allocator): Buffer {
     this.live()
-    return toBytes(this, allocator as WindowedAllocator)
+    const target = allocator === undefined ? heap : allocator
+    windowOf(target, 'toBytes')
+    return toBytes(this, target as WindowedAllocator)
   }
 
   /** The JSON text. @throws as `toBytes` */
