@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 
@@ -37,3 +37,34 @@ for (const page of pages) {
     })
   }
 }
+
+test('docs/errors.md lists the codes of src/errors.ts, in the same order', (t) => {
+  const source = readFileSync(new URL('src/errors.ts', root), 'utf8')
+  const type = /export type ErrorCode =([\s\S]*?)\n\n/.exec(source)![1]!
+  const codes = [...type.matchAll(/'(ERR_\w+)'/g)].map((match) => match[1]!)
+  const page = readFileSync(new URL('docs/errors.md', root), 'utf8')
+  const rows = [...page.matchAll(/^\| `(ERR_\w+)`/gm)].map((match) => match[1]!)
+  t.true(codes.length > 0)
+  t.deepEqual(rows, codes)
+})
+
+test('the README links every page, and links lead somewhere', (t) => {
+  const readme = readFileSync(new URL('README.md', root), 'utf8')
+  for (const page of pages.slice(1)) t.true(readme.includes(`(${page})`), page)
+  for (const page of pages) {
+    const text = readFileSync(new URL(page, root), 'utf8')
+    for (const [, target, anchor] of text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)) {
+      const file = target === '' ? new URL(page, root) : new URL(target!, new URL(page, root))
+      t.true(existsSync(file), `${page}: ${target}`)
+      if (anchor !== undefined) {
+        const headings = [...readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm)].map((match) =>
+          match[1]!
+            .toLowerCase()
+            .replace(/[^\w\- ]/g, '')
+            .replaceAll(' ', '-'),
+        )
+        t.true(headings.includes(anchor), `${page}: ${target}#${anchor}`)
+      }
+    }
+  }
+})
