@@ -1,0 +1,36 @@
+//! What the fuzz targets do, so that `replay` can do it too, without libFuzzer.
+//!
+//! The input of every target but `template` is a document; behind its first NUL byte, which no JSON has,
+//! follows what the rest of the case is made of (see [`split`]). So one set of seeds, plain JSON files,
+//! serves them all.
+
+pub mod document;
+pub mod extract;
+pub mod naive;
+pub mod program;
+pub mod record_json;
+pub mod template;
+pub mod transform;
+pub mod validate;
+
+/// A target: its name, and what it does with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: [Target; 6] = [
+    ("validate", validate::run),
+    ("extract", extract::run),
+    ("transform", transform::run),
+    ("template", template::run),
+    ("record_json", record_json::run),
+    ("document", document::run),
+];
+
+/// The document, and the bytes that the rest of the case is made of: what follows the first NUL, or the
+/// document itself when there is none.
+pub fn split(data: &[u8]) -> (&[u8], &[u8]) {
+    match data.iter().position(|&byte| byte == 0) {
+        Some(at) => (&data[..at], &data[at + 1..]),
+        None => (data, data),
+    }
+}

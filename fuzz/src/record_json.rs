@@ -1,0 +1,122 @@
+//! Records from arbitrary bytes: refused or read, and what was read comes back the same.
+
+use arbitrary::{Result, Unstructured};
+use primarena_core::json::{Limits, validate_scalar};
+use primarena_core::pool::read::{Progress, Read};
+use primarena_core::pool::write::Write;
+use primarena_core::pool::{Field, Kind, Layout, Number, Pace, PoolError, Schema, Slab, Slabs};
+
+use crate::{program, split};
+
+/// Reads the rows of an arbitrary document into records of an arbitrary schema.
+pub fn run(data: &[u8]) {
+    let (document, rest) = split(data);
+    let names = program::names(document);
+    let mut u = Unstructured::new(rest);
+    let Ok((layout, path, steps, room)) = case(&mut u, &names) else { return };
+    let Ok(schema) = layout else { return };
+    let exact: Box<[u8]> = document.into();
+    let mut memory = Vec::new();
+    if read(&schema, &mut memory, path, &exact, steps).is_err() {
+        assert_eq!(live(&schema, &mut memory), 0, "what failed left records");
+        return;
+    }
+    assert_eq!(validate_scalar(&exact, &Limits::default()), Ok(()), "read from what is no JSON");
+    let written = write(&schema, &mut memory, false, room);
+    serde_json::from_slice::<Vec<serde::de::IgnoredAny>>(&written).expect("an array is written");
+    let mut copy = Vec::new();
+    read(&schema, &mut copy, "$[*]", &written, 0).expect("what was written can be read");
+    assert_eq!(write(&schema, &mut copy, false, 4096), written);
+    let lines = write(&schema, &mut memory, true, room);
+    let rows = lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    let array = [b"[", rows.collect::<Vec<_>>().join(&b","[..]).as_slice(), b"]"].concat();
+    assert_eq!(array, written);
+}
+
+type Case = (std::result::Result<Layout, PoolError>, &'static str, u32, usize);
+
+fn case(u: &mut Unstructured<'_>, names: &[&str]) -> Result<Case> {
+    let path = *u.choose(&["$[*]", "$", "$[*]", "$[*][*]", "$[1:]", "/rows/0"])?;
+    let (steps, room) = (u.int_in_range(0..=2)?, u.int_in_range(0..=200)?);
+    let mut fields: Vec<Field> = Vec::new();
+    for _ in 0..u.int_in_range(1..=4)? {
+        let name = (*u.choose(names)?).into();
+        if fields.iter().all(|field| field.name != name) {
+            fields.push(Field { name, kind: kind(u)? });
+        }
+    }
+    Ok((Schema::new(fields).and_then(|schema| Layout::new(schema, Some(2), None)), path, steps, room))
+}
+
+fn kind(u: &mut Unstructured<'_>) -> Result<Kind> {
+    const NUMBERS: [Number; 10] = [
+        Number::F64,
+        Number::U32,
+        Number::I64,
+        Number::U64,
+        Number::F32,
+        Number::I32,
+        Number::U8,
+        Number::I8,
+        Number::U16,
+        Number::I16,
+    ];
+    Ok(match u.int_in_range(0..=6)? {
+        0 | 1 => Kind::Number(*u.choose(&NUMBERS)?),
+        2 => Kind::Boolean,
+        3 => Kind::Timestamp,
+        4 => Kind::String { max: *u.choose(&[8, 200, 300, 70_000])? },
+        5 => Kind::Bytes { max: *u.choose(&[9, 300])? },
+        _ => Kind::Vector { element: *u.choose(&NUMBERS)?, length: u.int_in_range(1..=4)?, align: 32 },
+    })
+}
+
+fn slab(layout: &Layout) -> Vec<u8> {
+    let mut memory = vec![0; layout.slab_bytes()];
+    Slab::format(&mut memory, layout.capacity());
+    memory
+}
+
+fn read(
+    layout: &Layout,
+    memory: &mut Vec<Vec<u8>>,
+    path: &str,
+    json: &[u8],
+    steps: u32,
+) -> std::result::Result<(), PoolError> {
+    let mut read = Read::new(layout, path)?;
+    loop {
+        let mut pace = if steps == 0 { Pace::unlimited() } else { Pace::steps(steps) };
+        let mut slabs = Slabs::new(layout, memory.iter_mut().map(Vec::as_mut_slice).collect())?;
+        let outcome = read.step(&mut slabs, json, &mut pace);
+        slabs.check().expect("the slot words are in order");
+        match outcome? {
+            Progress::Done => return Ok(()),
+            Progress::Paused => {}
+            Progress::Full(rows) => {
+                assert!(rows > 0);
+                memory.push(slab(layout));
+            }
+        }
+    }
+}
+
+fn write(layout: &Layout, memory: &mut [Vec<u8>], lines: bool, room: usize) -> Vec<u8> {
+    let slabs = Slabs::new(layout, memory.iter_mut().map(Vec::as_mut_slice).collect()).expect("slabs");
+    let mut write = Write::new(layout, lines, None);
+    let (mut bytes, mut window) = (Vec::new(), vec![0; room]);
+    loop {
+        let written = write.step(&slabs, &mut window, &mut Pace::steps(1)).expect("all records are live");
+        bytes.extend_from_slice(&window[..written.bytes]);
+        if written.done {
+            return bytes;
+        }
+        if written.needed > 0 {
+            window.resize(written.needed.max(room), 0);
+        }
+    }
+}
+
+fn live(layout: &Layout, memory: &mut [Vec<u8>]) -> usize {
+    Slabs::new(layout, memory.iter_mut().map(Vec::as_mut_slice).collect()).expect("slabs").live()
+}
