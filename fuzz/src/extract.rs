@@ -15,12 +15,13 @@ fn live(captures: &Captures) -> Vec<Capture> {
 /// Looks for arbitrary paths in an arbitrary document.
 pub fn run(data: &[u8]) {
     let (document, rest) = split(data);
-    let names = program::names(document);
+    let text = program::text(document);
     let mut u = Unstructured::new(rest);
     let texts: Vec<String> = (0..u.int_in_range(1..=6).unwrap_or(1))
-        .filter_map(|_| program::path(&mut u, &names, "$").ok())
+        .filter_map(|_| program::path(&mut u, "$", text).ok())
+        .map(|led| led.path)
         .collect();
-    let paths: Vec<Path> = texts.iter().filter_map(|text| Path::parse(text).ok()).collect();
+    let paths: Vec<Path> = texts.iter().filter_map(|path| Path::parse(path).ok()).collect();
     if let Ok(trie) = Trie::new(paths.iter().zip(0..)) {
         compare(document, &paths, trie);
     }

@@ -6,18 +6,19 @@ use primarena_core::pool::read::{Progress, Read};
 use primarena_core::pool::write::Write;
 use primarena_core::pool::{Field, Kind, Layout, Number, Pace, PoolError, Schema, Slab, Slabs};
 
+use crate::naive::{Children, children};
+use crate::program::Led;
 use crate::{program, split};
 
 /// Reads the rows of an arbitrary document into records of an arbitrary schema.
 pub fn run(data: &[u8]) {
     let (document, rest) = split(data);
-    let names = program::names(document);
     let mut u = Unstructured::new(rest);
-    let Ok((layout, path, steps, room)) = case(&mut u, &names) else { return };
+    let Ok((layout, path, steps, room)) = case(&mut u, program::text(document)) else { return };
     let Ok(schema) = layout else { return };
     let exact: Box<[u8]> = document.into();
     let mut memory = Vec::new();
-    if read(&schema, &mut memory, path, &exact, steps).is_err() {
+    if read(&schema, &mut memory, &path, &exact, steps).is_err() {
         assert_eq!(live(&schema, &mut memory), 0, "what failed left records");
         return;
     }
@@ -33,22 +34,32 @@ pub fn run(data: &[u8]) {
     assert_eq!(array, written);
 }
 
-type Case = (std::result::Result<Layout, PoolError>, &'static str, u32, usize);
+type Case = (std::result::Result<Layout, PoolError>, String, u32, usize);
 
-fn case(u: &mut Unstructured<'_>, names: &[&str]) -> Result<Case> {
-    let path = *u.choose(&["$[*]", "$", "$[*]", "$[*][*]", "$[1:]", "/rows/0"])?;
+fn case(u: &mut Unstructured<'_>, text: Option<&str>) -> Result<Case> {
     let (steps, room) = (u.int_in_range(0..=2)?, u.int_in_range(0..=200)?);
+    let rows = match text.map(children) {
+        Some(Ok(Children::Array(elements))) if u.ratio(7, 8)? => {
+            Led { path: "$[*]".to_owned(), value: elements.first().copied() }
+        }
+        _ => program::path(u, "$", text)?,
+    };
+    let members = match rows.value.map(children) {
+        Some(Ok(Children::Object(members))) if !members.is_empty() => members,
+        _ => vec![("id".to_owned(), "1")],
+    };
     let mut fields: Vec<Field> = Vec::new();
-    for _ in 0..u.int_in_range(1..=4)? {
-        let name = (*u.choose(names)?).into();
-        if fields.iter().all(|field| field.name != name) {
-            fields.push(Field { name, kind: kind(u)? });
+    for _ in 0..u.int_in_range(1..=8)? {
+        let (name, value) = u.choose(&members)?;
+        if fields.iter().all(|field| *field.name != **name) {
+            fields.push(Field { name: name.as_str().into(), kind: kind(u, value)? });
         }
     }
-    Ok((Schema::new(fields).and_then(|schema| Layout::new(schema, Some(2), None)), path, steps, room))
+    Ok((Schema::new(fields).and_then(|schema| Layout::new(schema, Some(2), None)), rows.path, steps, room))
 }
 
-fn kind(u: &mut Unstructured<'_>) -> Result<Kind> {
+/// A kind that mostly can hold `value`.
+fn kind(u: &mut Unstructured<'_>, value: &str) -> Result<Kind> {
     const NUMBERS: [Number; 10] = [
         Number::F64,
         Number::U32,
@@ -61,13 +72,18 @@ fn kind(u: &mut Unstructured<'_>) -> Result<Kind> {
         Number::U16,
         Number::I16,
     ];
-    Ok(match u.int_in_range(0..=6)? {
-        0 | 1 => Kind::Number(*u.choose(&NUMBERS)?),
-        2 => Kind::Boolean,
-        3 => Kind::Timestamp,
-        4 => Kind::String { max: *u.choose(&[8, 200, 300, 70_000])? },
-        5 => Kind::Bytes { max: *u.choose(&[9, 300])? },
-        _ => Kind::Vector { element: *u.choose(&NUMBERS)?, length: u.int_in_range(1..=4)?, align: 32 },
+    let astray = u.ratio(1, 16)?;
+    Ok(match (value.as_bytes()[0], u.int_in_range(0..=3)?) {
+        (b't' | b'f', _) if !astray => Kind::Boolean,
+        (b'"', 0) if !astray => Kind::Bytes { max: *u.choose(&[9, 300])? },
+        (b'"', 1) => Kind::Timestamp,
+        (b'"', _) if !astray => Kind::String { max: *u.choose(&[8, 200, 300, 70_000])? },
+        (b'[', _) => {
+            let length = value.split(',').count() as u32;
+            Kind::Vector { element: *u.choose(&NUMBERS)?, length, align: 32 }
+        }
+        (_, 0) => Kind::Timestamp,
+        _ => Kind::Number(*u.choose(&NUMBERS)?),
     })
 }
 

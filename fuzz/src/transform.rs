@@ -28,8 +28,7 @@ impl From<Unknown> for Fault {
 /// Renders an arbitrary shape from an arbitrary document.
 pub fn run(data: &[u8]) {
     let (document, rest) = split(data);
-    let names = program::names(document);
-    let Ok(spec) = shape(&mut Unstructured::new(rest), &names, "$", 3) else { return };
+    let Ok(spec) = shape(&mut Unstructured::new(rest), "$", program::text(document), 3) else { return };
     let Ok(transform) = Transform::new(spec.clone(), Limits::default()) else { return };
     let exact: Box<[u8]> = document.into();
     let mut scratch = Scratch::default();
@@ -78,31 +77,31 @@ fn render(transform: &Transform, input: &[u8], minify: bool, scratch: &mut Scrat
     written.map(|_| bytes)
 }
 
-/// A shape whose paths begin with `start`.
-fn shape(u: &mut Unstructured<'_>, names: &[&str], start: &str, depth: usize) -> Result<ShapeSpec> {
-    let kinds = if depth == 0 { 2 } else { 6 };
+/// A shape whose paths begin with `start` and go on from `value`.
+fn shape(u: &mut Unstructured<'_>, start: &str, value: Option<&str>, depth: usize) -> Result<ShapeSpec> {
+    let kinds = if depth == 0 { 3 } else { 9 };
     Ok(match u.int_in_range(0..=kinds)? {
-        0 | 1 => ShapeSpec::Value {
-            path: program::path(u, names, start)?,
+        0..=2 => ShapeSpec::Value {
+            path: program::path(u, start, value)?.path,
             kind: *u.choose(&[Kind::Any, Kind::Any, Kind::Any, Kind::String, Kind::Boolean])?,
             presence: *u.choose(&[Presence::Optional, Presence::Optional, Presence::Required])?,
             default: u.ratio(1, 4)?.then(|| b"[0]".to_vec()),
         },
-        2 => ShapeSpec::Literal(b"{\"literal\":1}".to_vec()),
-        3 | 4 => {
+        3 => ShapeSpec::Literal(b"{\"literal\":1}".to_vec()),
+        4 | 5 => {
             let count = u.int_in_range(0..=4)?;
             let member =
-                |index| Ok((format!("\"{index}\"").into_bytes(), shape(u, names, start, depth - 1)?));
+                |index| Ok((format!("\"{index}\"").into_bytes(), shape(u, start, value, depth - 1)?));
             ShapeSpec::Object((0..count).map(member).collect::<Result<_>>()?)
         }
-        5 => {
+        6 => {
             let count = u.int_in_range(0..=4)?;
-            ShapeSpec::Array((0..count).map(|_| shape(u, names, start, depth - 1)).collect::<Result<_>>()?)
+            ShapeSpec::Array((0..count).map(|_| shape(u, start, value, depth - 1)).collect::<Result<_>>()?)
         }
         _ => {
-            let path = program::path(u, names, start)?;
+            let rows = program::path(u, start, value)?;
             let start = *u.choose(&["", "$"])?;
-            ShapeSpec::Each { path, row: Box::new(shape(u, names, start, depth - 1)?) }
+            ShapeSpec::Each { path: rows.path, row: Box::new(shape(u, start, rows.value, depth - 1)?) }
         }
     })
 }
