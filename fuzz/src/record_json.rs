@@ -29,9 +29,13 @@ pub fn run(data: &[u8]) {
     if let Some(text) = program::text(&exact) {
         compare(&schema, &path, text, std::str::from_utf8(&written).expect("JSON is UTF-8"));
     }
-    let mut copy = Vec::new();
-    read(&schema, &mut copy, "$[*]", &written, 0).expect("what was written can be read");
-    assert_eq!(write(&schema, &mut copy, false, 4096), written);
+    // A number beyond the range of its field is infinite, and an infinite one is written as null, as
+    // JSON.stringify does: no row can be read from that.
+    if !written.windows(4).any(|text| text == b"null") {
+        let mut copy = Vec::new();
+        read(&schema, &mut copy, "$[*]", &written, 0).expect("what was written can be read");
+        assert_eq!(write(&schema, &mut copy, false, 4096), written);
+    }
     let lines = write(&schema, &mut memory, true, room);
     let rows = lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     let array = [b"[", rows.collect::<Vec<_>>().join(&b","[..]).as_slice(), b"]"].concat();
@@ -53,7 +57,7 @@ fn case(u: &mut Unstructured<'_>, text: Option<&str>) -> Result<Case> {
         _ => vec![("id".to_owned(), "1")],
     };
     let mut fields: Vec<Field> = Vec::new();
-    for _ in 0..u.int_in_range(1..=8)? {
+    for _ in 0..u.int_in_range(1..=5)? {
         let (name, value) = u.choose(&members)?;
         if fields.iter().all(|field| *field.name != **name) {
             fields.push(Field { name: name.as_str().into(), kind: kind(u, value)? });
@@ -87,6 +91,8 @@ fn kind(u: &mut Unstructured<'_>, value: &str) -> Result<Kind> {
             Kind::Vector { element: *u.choose(&NUMBERS)?, length, align: 32 }
         }
         (_, 0) => Kind::Timestamp,
+        // Every number fits, so most documents are not refused.
+        (_, 1 | 2) => Kind::Number(Number::F64),
         _ => Kind::Number(*u.choose(&NUMBERS)?),
     })
 }
