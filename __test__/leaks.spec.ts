@@ -243,7 +243,7 @@ test('what is open at the end of the process is reported on stderr, and nothing 
   t.regex(full.stderr, /arena of agent-7, .*, open for \d+ ms\n\s+at .*\[eval1\]:4/)
   t.regex(full.stderr, /run of agent-7\/s\/endless/)
   t.regex(full.stderr, /hold of agent-7\/s\/endless/)
-  t.regex(full.stderr, /found 1 leaks while it ran\n\s+1 × arena of gone/)
+  t.regex(full.stderr, /found 1 leak while it ran\n\s+1 × arena of gone/)
   const off = await runChild(source, { env: { PRIMARENA_LEAK_DETECTION: 'off' } })
   t.is(off.stderr, '')
   const exits = await runChild(`${source}\nprocess.exit(3)`)

@@ -359,7 +359,7 @@ test('what is open at the end is reported with the place where it was taken', (t
     ['off', 0],
   ] as const) {
     const leaks = new LeakTracker(level, () => undefined)
-    const watch = new PoolLeaks(leaks, place)
+    const watch = new PoolLeaks(leaks, place, 'pooled object')
     const { pool } = things({ name: 'parsers' }, watch)
     const takeOne = () => pool.acquire()
     const held = [takeOne(), takeOne(), takeOne(), pool.acquire()]
@@ -369,7 +369,7 @@ test('what is open at the end is reported with the place where it was taken', (t
     t.is(watch.report(), 0)
     t.is(leaks.total, expected)
     if (level === 'off') continue
-    t.like(leaks.list()[0], { what: 'parsers', agentId: 'agent-7', found: 'disposed' })
+    t.like(leaks.list()[0], { what: 'pooled object', name: 'parsers', agentId: 'agent-7', found: 'disposed' })
     t.regex(leaks.list()[0]!.site!, /takeOne/)
   }
   const sampled = new PoolLeaks(new LeakTracker('sampled', () => undefined), place)

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import test from 'ava'
 import { Memory, t as type, type LeakReport } from 'primarena'
 import { gcUntil } from './_helpers/gc.js'
@@ -43,8 +44,15 @@ test('what is open in a pool when its agent or memory ends is reported', async (
   const out = objects.acquire()
   t.is(memory.stats().openObjects, 1)
   await agent.dispose()
-  t.true(leaks.some(({ what, agentId }) => what === 'record pool people' && agentId === 'a'))
-  t.true(leaks.some(({ what, site }) => what === 'parsers' && /pools\.spec/.test(site ?? '')))
+  t.true(
+    leaks.some(({ what, name, agentId }) => what === 'record pool' && name === 'people' && agentId === 'a'),
+  )
+  t.true(
+    leaks.some(
+      ({ what, name, site }) =>
+        what === 'pooled object' && name === 'parsers' && /pools\.spec/.test(site ?? ''),
+    ),
+  )
   t.is(memory.stats().openRecords, 0)
   t.is(memory.stats().usedBytes, 0)
   t.throws(() => records.acquire(), { code: 'ERR_STALE_HANDLE' })
@@ -65,6 +73,45 @@ test('a pool that is collected without being disposed is a leak, and its bytes a
   t.true(memory.stats().usedBytes > 0)
   t.true(await gcUntil(() => memory.stats().usedBytes === 0))
   t.is(memory.leaks()[0]!.what, 'record pool')
+})
+
+test('objects that are out are counted, whether they are watched or not', (t) => {
+  for (const [leakDetection, count] of [
+    ['full', 1],
+    ['off', 3],
+  ] as const) {
+    const memory = new Memory({ leakDetection })
+    const pool = memory.objectPool({ create: () => ({}), name: 'parsers' })
+    for (const take of [() => pool.acquire(), () => pool.acquire(), () => pool.acquire()]) take()
+    const { leaks, openObjects } = memory.dispose()
+    t.is(openObjects, 3)
+    t.is(leaks.length, 4 - count, 'by site where that is known')
+    for (const leak of leaks)
+      t.like(leak, { what: 'pooled object', name: 'parsers', count, found: 'disposed' })
+  }
+})
+
+test('objects that are out of a pool that was collected are a leak', async (t) => {
+  const memory = new Memory({ leakDetection: 'full' })
+  const held: object[] = []
+  const forget = (): void => {
+    const pool = memory.objectPool({ create: () => ({}), name: 'parsers' })
+    held.push(pool.acquire())
+    pool.release(pool.acquire())
+  }
+  forget()
+  t.true(await gcUntil(() => memory.leaks().length > 0))
+  t.like(memory.leaks()[0], { what: 'pooled object', name: 'parsers', count: 1, found: 'collected' })
+  t.is(held.length, 1)
+  memory.dispose()
+})
+
+test('a memory can be logged', (t) => {
+  const memory = new Memory({ name: 'mine', budget: '1 MiB' })
+  t.deepEqual(JSON.parse(JSON.stringify({ memory })).memory, JSON.parse(JSON.stringify(memory.stats())))
+  t.is(inspect(memory), 'Memory mine { openArenas: 0, openRuns: 0, usedBytes: 0, reservedBytes: 0 }')
+  memory.dispose()
+  t.regex(inspect(memory), /^Memory mine \{ disposed, /)
 })
 
 test('JSON containers are returned when their operation ends', async (t) => {

@@ -103,6 +103,14 @@ test('a handle or a deep view that escapes is refused', async (t) => {
     ),
   )
   t.is((error as { path?: string }).path, '$.a[0].b')
+  for (const [body, message] of [
+    [(ctx) => ctx.arena, / an Arena /],
+    [(ctx) => ctx.arena.alloc(1).buffer, / an ArrayBuffer /],
+    [(ctx) => ({ a: [{ b: ctx.arena }] }), / holds an Arena /],
+  ] as [(ctx: PrimitiveContext) => unknown, RegExp][]) {
+    const primitive = memory.primitive('article', async (ctx) => body(ctx))
+    await t.throwsAsync(session.run(primitive, undefined), { code: 'ERR_ESCAPED_HANDLE', message })
+  }
   t.is(memory.stats().openArenas, 0)
 })
 

@@ -42,6 +42,11 @@ export function asBytes(source: unknown): Uint8Array {
   )
 }
 
+/** `name` with its article: `a Buffer`, `an Arena`. */
+export function withArticle(name: string): string {
+  return `${/^[aeio]/i.test(name) ? 'an' : 'a'} ${name}`
+}
+
 /** What `value` is, for messages. */
 export function nameOf(value: unknown): string {
   if (value === null) return 'null'

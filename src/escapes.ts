@@ -1,3 +1,4 @@
+import { withArticle } from './checks.js'
 import { Arena } from './arena.js'
 import { PrimarenaError } from './errors.js'
 import type { Lessee } from './lessee.js'
@@ -23,7 +24,7 @@ export function checkDeep(value: unknown, lessee: Lessee): void {
       continue
     }
     if (current instanceof Arena ? current.lessee === lessee : handleOf(current)?.lessee === lessee) {
-      throw escaped(path, current.constructor.name)
+      throw escaped(path, withArticle(current.constructor.name))
     }
     if (current instanceof Map) {
       let index = 0

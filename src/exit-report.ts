@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs'
 import { formatBytes } from './byte-size.js'
 import type { LeakReport } from './leaks.js'
 import type { Memory } from './memory.js'
-import { openThings, whose, type OpenThing } from './open-things.js'
+import { describeThing, openThings, whose, type OpenThing } from './open-things.js'
 import { liveMemories } from './registry.js'
 
 let listening = false
@@ -39,12 +39,17 @@ export function exitReport(memory: Memory): string | undefined {
   const lines: string[] = []
   if (open.length > 0 || openRecords > 0) {
     const bytes = open.reduce((sum, thing) => sum + thing.bytes, 0)
-    const records = openRecords > 0 ? `; ${openRecords} records of pools are not released` : ''
+    const records =
+      openRecords === 0
+        ? ''
+        : `; ${openRecords} ${openRecords === 1 ? 'record of a pool is' : 'records of pools are'} not released`
     lines.push(`primarena: ${memory.name} ended with ${open.length} open (${formatBytes(bytes)})${records}`)
-    lines.push(...describeRows(rowsOf(open), memory))
+    const ofPools = memory.pools.open().filter(({ what }) => what === 'record')
+    lines.push(...describeRows(rowsOf([...open, ...ofPools]), memory))
   }
   if (leaks.length > 0) {
-    lines.push(`primarena: ${memory.name} found ${memory.leakTracker.total} leaks while it ran`)
+    const { total } = memory.leakTracker
+    lines.push(`primarena: ${memory.name} found ${total} leak${total === 1 ? '' : 's'} while it ran`)
     for (const leak of leaks.slice(0, MOST_ROWS)) lines.push(...describeLeak(leak, memory))
     if (leaks.length > MOST_ROWS) lines.push(`  … and ${leaks.length - MOST_ROWS} more kinds`)
   }
@@ -55,7 +60,7 @@ export function exitReport(memory: Memory): string | undefined {
 export function describeLeak(leak: LeakReport, memory: Pick<Memory, 'leakDetection'>): string[] {
   const found = leak.found === 'collected' ? 'collected without being disposed' : 'open when its owner ended'
   return [
-    `  ${leak.count} × ${leak.what} of ${whose(leak)}, ${formatBytes(leak.bytes)}, ${found}, ${age(leak.ageMs)}`,
+    `  ${describeThing(leak, leak.count, true)} of ${whose(leak)}, ${formatBytes(leak.bytes)}, ${found}, ${age(leak.ageMs)}`,
     ...frames(leak.site, memory),
   ]
 }
@@ -64,8 +69,9 @@ export function describeLeak(leak: LeakReport, memory: Pick<Memory, 'leakDetecti
 export function describeRows(rows: readonly Row[], memory: Pick<Memory, 'leakDetection'>): string[] {
   const lines: string[] = []
   for (const row of rows.slice(0, MOST_ROWS)) {
-    const times = row.count > 1 ? `${row.count} × ` : ''
-    lines.push(`  ${times}${row.what} of ${row.owner}, ${formatBytes(row.bytes)}, ${age(row.ageMs)}`)
+    lines.push(
+      `  ${describeThing(row, row.count)} of ${row.owner}, ${formatBytes(row.bytes)}, ${age(row.ageMs)}`,
+    )
     lines.push(...frames(row.site, memory))
   }
   if (rows.length > MOST_ROWS) lines.push(`  … and ${rows.length - MOST_ROWS} more kinds`)
@@ -74,6 +80,7 @@ export function describeRows(rows: readonly Row[], memory: Pick<Memory, 'leakDet
 
 interface Row {
   what: string
+  name: string | undefined
   owner: string
   site: string | undefined
   count: number
@@ -86,11 +93,11 @@ export function rowsOf(open: readonly OpenThing[]): Row[] {
   const now = Date.now()
   const rows = new Map<string, Row>()
   for (const thing of open) {
-    const { what, site, bytes, openedAt } = thing
+    const { what, name, site, bytes, openedAt } = thing
     const owner = whose(thing)
-    const key = `${what}\0${site ?? owner}`
-    const row = rows.get(key) ?? { what, owner, site, count: 0, bytes: 0, ageMs: 0 }
-    row.count += 1
+    const key = `${what}\0${name}\0${site ?? owner}`
+    const row = rows.get(key) ?? { what, name, owner, site, count: 0, bytes: 0, ageMs: 0 }
+    row.count += thing.count ?? 1
     row.bytes += bytes
     row.ageMs = Math.max(row.ageMs, now - openedAt)
     rows.set(key, row)

@@ -15,8 +15,13 @@ export const LEAK_LEVELS: readonly LeakDetection[] = ['off', 'sampled', 'full', 
 
 /** Something that was opened and not closed. Openings at the same site are one report with a count. */
 export interface LeakReport {
-  /** `arena`, `context`, `run`, `pool`, …; `others` for what found no room in the table any more. */
+  /**
+   * `arena`, `context`, `run`, `record pool`, `object pool`, `record` and `pooled object` (one that was not released),
+   * `JSON object`, `JSON array`; `others` for what found no room in the table any more.
+   */
   what: string
+  /** The name of the pool, for what is a pool or of one. */
+  name: string | undefined
   agentId: string | undefined
   sessionId: string | undefined
   primitive: string | undefined
@@ -109,13 +114,16 @@ export class LeakTracker {
 
   /** Notes one leak and tells whoever listens. */
   report(
-    record: Omit<LifetimeRecord, 'what' | 'collected'> & { what: string },
+    record: Omit<LifetimeRecord, 'what' | 'collected'> & { what: string; name?: string | undefined },
     bytes: number,
     found: LeakReport['found'],
+    count = 1,
   ): void {
-    this.total += 1
-    const { what, agentId, sessionId, primitive, site } = record
-    let key = site ?? [what, agentId, sessionId, primitive].join('\0')
+    this.total += count
+    const { what, name, agentId, sessionId, primitive, site } = record
+    let key = (site === undefined ? [what, name, agentId, sessionId, primitive] : [what, name, site]).join(
+      '\0',
+    )
     let report = this.#reports.get(key)
     if (report === undefined && this.#reports.size >= MOST_REPORTS) {
       key = OTHERS
@@ -125,12 +133,21 @@ export class LeakTracker {
     if (report === undefined) {
       report =
         key === OTHERS
-          ? { ...NOBODY, what: 'others', found, bytes: 0, count: 0, ageMs: 0, site: undefined }
-          : { what, agentId, sessionId, primitive, found, bytes: 0, count: 0, ageMs: 0, site }
+          ? {
+              ...NOBODY,
+              what: 'others',
+              name: undefined,
+              found,
+              bytes: 0,
+              count: 0,
+              ageMs: 0,
+              site: undefined,
+            }
+          : { what, name, agentId, sessionId, primitive, found, bytes: 0, count: 0, ageMs: 0, site }
       this.#reports.set(key, report)
     }
     report.bytes += bytes
-    report.count += 1
+    report.count += count
     report.ageMs = Date.now() - record.openedAt
     if (channel.hasSubscribers) channel.publish({ ...report })
     if (isNew) this.#emit({ ...report })

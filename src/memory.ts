@@ -456,6 +456,17 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     this.dispose()
   }
 
+  /** For `JSON.stringify`: the figures of `stats()`. */
+  toJSON(): MemoryStats {
+    return this.stats()
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    const { openArenas, openRuns, usedBytes, reservedBytes } = this.stats()
+    const state = this.#disposed ? 'disposed, ' : ''
+    return `Memory ${this.name} { ${state}openArenas: ${openArenas}, openRuns: ${openRuns}, usedBytes: ${usedBytes}, reservedBytes: ${reservedBytes} }`
+  }
+
   // What the parts of this memory ask and tell.
 
   /** Reports what is open at places that `matches` as leaked, and ends it. @internal */

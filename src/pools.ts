@@ -1,5 +1,6 @@
 import type { Place } from './place.js'
 import { formatSite, type LeakTracker } from './leaks.js'
+import type { OpenThing } from './open-things.js'
 import type { Owner } from './owner.js'
 import { ObjectPool } from './pool/object-pool.js'
 import type { ObjectPoolOptions } from './pool/object-pool-options.js'
@@ -12,6 +13,7 @@ import type { RecordSchema } from './pool/record-schema.js'
 interface PoolEntry {
   place: Place
   what: string
+  name: string
   openedAt: number
   site: string | undefined
   ref: WeakRef<RecordPool | ObjectPool<object>>
@@ -42,8 +44,11 @@ export class Pools {
       if (entry === undefined) return
       entries.delete(id)
       const bytes = entry.charged?.giveBack() ?? 0
-      // An object pool holds no bytes of ours, and a disposed record pool none any more: no leak.
+      // A disposed record pool holds no bytes any more: no leak.
       if (bytes > 0) this.#report(entry, bytes, 'collected')
+      // An object pool holds none of ours, but nobody can release the objects that are out any more. Those that
+      // were not watched are not known without the pool.
+      entry.watched?.report('collected')
     })
   }
 
@@ -59,7 +64,7 @@ export class Pools {
   }
 
   objectPool<T extends object>(place: Place, options: ObjectPoolOptions<T>): ObjectPool<T> {
-    const watched = new PoolLeaks(this.#leaks, nameOf(place))
+    const watched = new PoolLeaks(this.#leaks, nameOf(place), 'pooled object')
     const pool = new ObjectPool(options, watched)
     this.#register(place, pool as unknown as ObjectPool<object>, 'object pool', undefined, watched)
     return pool
@@ -89,6 +94,31 @@ export class Pools {
     return count
   }
 
+  /** What of the pools is open now; objects with the place of their acquisition where that is watched. */
+  open(): OpenThing[] {
+    const things: OpenThing[] = []
+    for (const entry of this.#entries.values()) {
+      const pool = entry.ref.deref()
+      if (pool === undefined) continue
+      const watched = entry.watched?.open() ?? []
+      things.push(...watched)
+      const isRecords = pool instanceof RecordPool
+      const count = (isRecords ? pool.openRecords : pool.open) - watched.length
+      if (count <= 0) continue
+      things.push({
+        ...nameOf(entry.place),
+        what: isRecords ? 'record' : 'pooled object',
+        name: entry.name,
+        openedAt: entry.openedAt,
+        site: entry.site,
+        bytes: entry.charged?.bytes ?? 0,
+        count,
+        identity: pool,
+      })
+    }
+    return things
+  }
+
   /** Gives idle slabs back and lets idle objects age. */
   trim(): void {
     for (const pool of this.#alive()) pool.trim()
@@ -104,6 +134,7 @@ export class Pools {
       if (pool === undefined) {
         const bytes = entry.charged?.giveBack() ?? 0
         if (bytes > 0) this.#report(entry, bytes, 'collected')
+        entry.watched?.report('collected')
         continue
       }
       const bytes = entry.charged?.bytes ?? 0
@@ -112,9 +143,10 @@ export class Pools {
         for (const { site } of leaks.slice(0, openRecords)) {
           this.#report({ ...entry, what: 'record', site }, 0, 'disposed')
         }
-        if (openRecords > 0) this.#report({ ...entry, what: `record pool ${pool.name}` }, bytes, 'disposed')
-      } else if (pool.dispose() > 0 && entry.watched!.report() === 0) {
-        this.#report({ ...entry, what: `object pool ${pool.name}` }, 0, 'disposed')
+        if (openRecords > 0) this.#report({ ...entry, what: 'record pool' }, bytes, 'disposed')
+      } else {
+        const unwatched = pool.dispose() - entry.watched!.report()
+        if (unwatched > 0) this.#report({ ...entry, what: 'pooled object' }, 0, 'disposed', unwatched)
       }
     }
   }
@@ -145,6 +177,7 @@ export class Pools {
     this.#entries.set(id, {
       place,
       what,
+      name: pool.name,
       openedAt: Date.now(),
       site,
       ref: new WeakRef(pool),
@@ -155,11 +188,12 @@ export class Pools {
   }
 
   #report(
-    { what, place, openedAt, site }: Pick<PoolEntry, 'what' | 'place' | 'openedAt' | 'site'>,
+    { what, name, place, openedAt, site }: Pick<PoolEntry, 'what' | 'name' | 'place' | 'openedAt' | 'site'>,
     bytes: number,
     found: 'disposed' | 'collected',
+    count = 1,
   ): void {
-    this.#leaks.report({ what, ...nameOf(place), openedAt, site }, bytes, found)
+    this.#leaks.report({ what, name, ...nameOf(place), openedAt, site }, bytes, found, count)
   }
 }
 

@@ -1,3 +1,4 @@
+import { withArticle } from './checks.js'
 import { Buffer } from 'node:buffer'
 import type { Allocator } from './allocator.js'
 import { Arena } from './arena.js'
@@ -78,7 +79,7 @@ function refuseHandles(value: object, lessee: Lessee, what: string): void {
   if (arena === lessee || (arena instanceof Arena && arena.lessee === lessee)) {
     throw new PrimarenaError(
       'ERR_ESCAPED_HANDLE',
-      `${what} is a ${value.constructor?.name ?? 'handle'} that ends with its operation; return bytes or plain values`,
+      `${what} is ${withArticle(value.constructor?.name ?? 'handle')} that ends with its operation; return bytes or plain values`,
     )
   }
 }

@@ -46,9 +46,11 @@ const POLL_MS = 5
 /**
  * Runs `body` and throws when something that it opened is still open afterwards, or was lost.
  *
- * A `body` that takes the `Memory` it is given is watched on that one, made for it with `leakDetection:
- * 'full'` and disposed at the end. One without a parameter uses what it likes, and every `Memory` of the
- * thread is watched: then nothing else may run at the same time.
+ * `body.length`, the number of parameters it declares, decides what is watched. From one on, it gets a `Memory`
+ * made for it with `leakDetection: 'full'`, which alone is watched, and disposed at the end. At zero it uses what
+ * it likes, and every `Memory` of the thread is watched: then nothing else may run at the same time. JavaScript
+ * does not count parameters with a default and rest parameters: `(memory = mine) => …`, `(...args) => …` and
+ * what only reads `arguments` have a length of zero and get no `Memory`.
  *
  * @returns what `body` gives.
  * @throws what `body` throws; PrimarenaError ERR_LEAK with the report; an `AggregateError` of both.
@@ -140,7 +142,7 @@ export async function checkAllAllocationFailures(
 /** What is open before, to tell what is new afterwards. */
 class Watch {
   readonly #own: Memory | undefined
-  readonly #before = new Map<Memory, { open: Set<object>; leaks: number; records: number }>()
+  readonly #before = new Map<Memory, { open: Map<object, number>; leaks: number }>()
 
   constructor(own: Memory | undefined) {
     this.#own = own
@@ -148,7 +150,6 @@ class Watch {
       this.#before.set(memory, {
         open: openNow(memory),
         leaks: memory.leakTracker.total,
-        records: memory.pools.openRecords,
       })
     }
   }
@@ -165,7 +166,7 @@ class Watch {
     if (this.#own) {
       const found = lines.length > 0
       const { leaks } = this.#own.dispose()
-      // Pools and what else ends with its memory are found now.
+      // What else ends with its memory is found now.
       if (!found) for (const leak of leaks) lines.push(...describeLeak(leak, this.#own))
     }
     return lines.length === 0
@@ -182,15 +183,16 @@ class Watch {
 
   #newOf(memory: Memory): OpenThing[] {
     const before = this.#before.get(memory)?.open
-    return openThings(memory).filter((thing) => before?.has(thing.identity) !== true)
+    return openIn(memory).flatMap((thing) => {
+      const count = (thing.count ?? 1) - (before?.get(thing.identity) ?? 0)
+      return count > 0 ? [{ ...thing, count }] : []
+    })
   }
 
   #linesOf(memory: Memory): string[] {
     memory.nursery.sweep()
     const before = this.#before.get(memory)
     const lines = describeRows(rowsOf(this.#newOf(memory)), memory)
-    const records = memory.pools.openRecords - (before?.records ?? 0)
-    if (records > 0) lines.push(`  ${records} records of pools of ${memory.name} are not released`)
     if (memory.leakTracker.total > (before?.leaks ?? 0)) {
       for (const leak of memory.leaks()) lines.push(...describeLeak(leak, memory))
     }
@@ -198,8 +200,12 @@ class Watch {
   }
 }
 
-function openNow(memory: Memory): Set<object> {
-  return new Set(openThings(memory).map((thing) => thing.identity))
+function openIn(memory: Memory): OpenThing[] {
+  return [...openThings(memory), ...memory.pools.open()]
+}
+
+function openNow(memory: Memory): Map<object, number> {
+  return new Map(openIn(memory).map(({ identity, count }) => [identity, count ?? 1]))
 }
 
 async function within<T>(timeoutMs: number, n: number, work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Memory } from 'primarena'
+import { Memory, t } from 'primarena'
 import { checkAllAllocationFailures, expectNoLeaks, failAfter } from 'primarena/testing'
 
 /** The same cases for every test runner: `test(title, body)`. One after the other: some watch the whole thread. */
@@ -75,6 +75,41 @@ export const cases = {
     )
     leaked.dispose()
     old.dispose()
+    mine.dispose()
+  },
+  'expectNoLeaks names pools, what is open of them, and where': async () => {
+    const leaky = (pools) =>
+      expectNoLeaks(async (memory) => {
+        pools(memory)
+      }).then(
+        () => assert.fail('expected a leak'),
+        (error) => error.message,
+      )
+    const schema = { id: t.u32() }
+    const one = await leaky((memory) => memory.agent('a').recordPool(schema, { name: 'people' }).acquire())
+    assert.match(one, /^ {2}1 record of pool people of a, .*, open for .*\n\s+at .*cases\.js/m)
+    assert.equal(one.match(/people/g).length, 1)
+    const two = await leaky((memory) => {
+      const pool = memory.recordPool(schema)
+      pool.acquire()
+      pool.acquire()
+    })
+    assert.match(two, /^ {2}2 records of an unnamed record pool of none,/m)
+    const object = await leaky((memory) =>
+      memory.objectPool({ create: () => ({}), name: 'parsers' }).acquire(),
+    )
+    assert.match(object, /^ {2}1 object of pool parsers of none, .*\n\s+at .*cases\.js/m)
+    const mine = new Memory({ leakDetection: 'off' })
+    const pool = mine.recordPool(schema, { name: 'mine' })
+    const old = pool.acquire()
+    await expectNoLeaks(async () => pool.release(pool.acquire()))
+    await assert.rejects(
+      expectNoLeaks(async () => {
+        pool.acquire()
+      }),
+      / 1 record of pool mine of none/,
+    )
+    pool.release(old)
     mine.dispose()
   },
   'failAfter makes one allocation fail': async () => {

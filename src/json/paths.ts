@@ -1,5 +1,5 @@
 /** Paths as TypeScript sees them, and what programs have in common. */
-import { nameOf } from '../checks.js'
+import { nameOf, withArticle } from '../checks.js'
 import type { Kind, Type } from '../types.js'
 
 /** Takes the names in quotes out of a path, so that what is in them is not mistaken for a selector. */
@@ -102,7 +102,8 @@ export function entriesOf(specs: unknown, where: string): [string, unknown][] {
       `${where}: expected an object, got ${Array.isArray(specs) ? 'an array' : nameOf(specs)}`,
     )
   }
-  if (!isPlain(specs)) throw new TypeError(`${where}: expected a plain object, got a ${nameOf(specs)}`)
+  if (!isPlain(specs))
+    throw new TypeError(`${where}: expected a plain object, got ${withArticle(nameOf(specs))}`)
   return Object.entries(specs)
 }
 

@@ -291,7 +291,7 @@ export class ObjectPool<T extends object> implements Disposable {
   #watch(node: Node): void {
     const tracker = this.#tracker
     if (tracker !== undefined && tracker.intervalOpens !== Infinity) {
-      node[link] = new WatchedMark(this.#mark, tracker.opened(this.name))
+      node[link] = new WatchedMark(this.#mark, tracker.opened(this.name, ObjectPool.prototype.acquire))
     }
     this.#acquiredBefore += this.#interval
     this.#interval = this.#nextInterval()

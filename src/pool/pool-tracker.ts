@@ -9,8 +9,11 @@
 export interface PoolTracker {
   /** One acquisition in so many is watched: 1 for all of them, `Infinity` for none. Read again after each one. */
   readonly intervalOpens: number
-  /** Something called `what` was taken, just now. */
-  opened(what: string): PoolTicket
+  /**
+   * Something called `what` was taken, just now, by the caller of `from` where that is given: frames above it are
+   * left out, since a stack keeps the `this` of its frames alive, and so would keep the pool.
+   */
+  opened(what: string, from?: object): PoolTicket
   /** What the ticket stands for was given back. */
   closed(ticket: PoolTicket): void
 }

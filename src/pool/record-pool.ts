@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { windowOf, type Allocator } from '../allocator.js'
 import { inputBytes, type BytesInput } from '../bytes.js'
-import { nameOf } from '../checks.js'
+import { nameOf, withArticle } from '../checks.js'
 import { callNative, NativeRecordPool, raw } from '../native.js'
 import type { Owner } from '../owner.js'
 import { BulkJob, isSliced, started, type SliceOptions } from './record-bulk.js'
@@ -224,7 +224,7 @@ export class RecordPool<S extends RecordSchema = RecordSchema> implements Dispos
     const view = this.#block(record, field)
     const Constructor = ARRAYS[this.#field(field).number]
     if (!(target instanceof Constructor))
-      throw new TypeError(`${field}: expected a ${Constructor.name} as the target`)
+      throw new TypeError(`${field}: expected ${withArticle(Constructor.name)} as the target`)
     if (target.length < view.length) {
       throw new RangeError(
         `${field}: expected a target of ${view.length} elements or more, got ${target.length}`,
