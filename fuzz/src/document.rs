@@ -1,7 +1,7 @@
 //! The index of containers, at every level, against the children that serde_json finds.
 
 use primarena_core::json::document::{
-    ELEMENT_NUMBERS, IndexError, MEMBER_NUMBERS, ODD_NAME, index_container_at,
+    ELEMENT_NUMBERS, HEADER_NUMBERS, IndexError, MEMBER_NUMBERS, ODD_NAME, index_container_at,
 };
 use primarena_core::json::{Level, Limits, skip, validate_scalar};
 
@@ -21,7 +21,7 @@ pub fn run(data: &[u8]) {
     for (start, _) in brackets.take(20) {
         for level in Level::available() {
             let Some(index) = index(level, &exact, start) else { continue };
-            for number in &index[1..] {
+            for number in &index[HEADER_NUMBERS..] {
                 assert!((number & !ODD_NAME) as usize <= exact.len(), "{level:?} {start} {index:?}");
             }
         }
@@ -42,7 +42,7 @@ fn index(level: Level, input: &[u8], start: usize) -> Option<Vec<u32>> {
     let mut index = vec![0; needed];
     assert_eq!(index_container_at(level, input, start, &mut index), Ok(needed));
     let numbers = if input[start] == b'{' { MEMBER_NUMBERS } else { ELEMENT_NUMBERS };
-    assert_eq!(needed, 1 + index[0] as usize * numbers);
+    assert_eq!(needed, HEADER_NUMBERS + index[0] as usize * numbers);
     Some(index)
 }
 
@@ -61,7 +61,7 @@ fn all(text: &str) {
         let Ok(children) = children(inner) else { continue };
         let values: Vec<&str> = match children {
             Children::Object(members) => {
-                let entries = first[1..].chunks_exact(MEMBER_NUMBERS);
+                let entries = first[HEADER_NUMBERS..].chunks_exact(MEMBER_NUMBERS);
                 let named = entries.map(|entry| {
                     let name = &text[entry[0] as usize - 1..(entry[1] & !ODD_NAME) as usize + 1];
                     let odd = !name.is_ascii() || name.contains('\\');
@@ -74,7 +74,7 @@ fn all(text: &str) {
                 members.into_iter().map(|(_, value)| value).collect()
             }
             Children::Array(elements) => {
-                let entries = first[1..].chunks_exact(ELEMENT_NUMBERS);
+                let entries = first[HEADER_NUMBERS..].chunks_exact(ELEMENT_NUMBERS);
                 let found: Vec<&str> =
                     entries.map(|entry| &text[entry[0] as usize..entry[1] as usize]).collect();
                 assert_eq!(found, elements);
