@@ -7,7 +7,7 @@ interface RefusalListener {
 }
 
 /**
- * A limit below the agents: a session's or a run's. A plain counter, so that a run costs no native node; the
+ * A limit below the agents: a session's. A plain counter, so that a session costs no native node; the
  * agent above it is the native, process-wide part.
  *
  * @internal
