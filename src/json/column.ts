@@ -3,20 +3,10 @@ import { Buffer } from 'node:buffer'
 import type { Allocator } from '../allocator.js'
 import { PrimarenaError } from '../errors.js'
 import { livesIn } from '../results.js'
-import type { Kind } from '../types.js'
+import type { Kind, NumberArray } from '../types.js'
 
 /** The kinds of arrays that columns of numbers have. */
-export type ColumnArray =
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Float32Array
-  | Float64Array
+export type ColumnArray = NumberArray
 
 /** The allocator that rows were written into, and its generation then. @internal */
 export interface Home {

@@ -1,4 +1,6 @@
-import type { Type, ValueOf } from '../types.js'
+import type { NumberArray, Type, ValueOf } from '../types.js'
+
+export type { NumberArray }
 
 /** Kinds that a record field can have. */
 export type RecordKind =
@@ -53,18 +55,6 @@ export type NumericField<S extends RecordSchema> = {
 /** Element types of columns and the typed arrays that show them; the order is that of the codes in `record_pool.rs`. */
 export const NUMBERS = ['u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32', 'i64', 'f32', 'f64'] as const
 export type NumberKind = (typeof NUMBERS)[number]
-
-export type NumberArray =
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Float32Array
-  | Float64Array
 
 /** The constructor of each element type. */
 export const ARRAYS = {
