@@ -81,6 +81,15 @@ unsafe impl Bytes for Neon {
     #[inline(always)]
     fn prefix_xor(bits: u64) -> u64 {
         // SAFETY: see above.
-        unsafe { vmull_p64(bits, u64::MAX) as u64 }
+        unsafe { times_ones(bits) }
     }
+}
+
+/// The low half of the polynomial product with all ones. The intrinsic is `inline(always)` and can only become part
+/// of a function that has its features by name, which a method of the trait cannot have.
+#[inline]
+#[target_feature(enable = "neon,aes")]
+fn times_ones(bits: u64) -> u64 {
+    // SAFETY: the features are this function's.
+    unsafe { vmull_p64(bits, u64::MAX) as u64 }
 }
