@@ -43,7 +43,7 @@ function ours(label: string, answersPerReset: number): Contender<Answers> {
       const scope = new JsonPool().scope()
       const arena = new Memory().arena({ initialBytes: 256 * 1024 })
       let turn = 0
-      return () => {
+      const run = (): Buffer => {
         // At the beginning, so that the answer of this call can still be read.
         if (turn % answersPerReset === 0) arena.reset()
         const answer = list[turn++ % ANSWERS]!
@@ -61,6 +61,7 @@ function ours(label: string, answersPerReset: number): Contender<Answers> {
         scope.returnObject(object)
         return bytes
       }
+      return { run, close: () => arena.dispose() }
     },
   }
 }

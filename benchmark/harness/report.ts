@@ -123,7 +123,8 @@ function valueOf(target: Target, { contenders }: Result): number | undefined {
   }
   if ('gcShareOf' in target) {
     const other = contenders[target.gcShareOf]
-    return other && mine.gcCount! / Math.max(1, other.gcCount!)
+    // Too few calls to say anything, as with --quick.
+    return other?.gcCount ? mine.gcCount! / other.gcCount : undefined
   }
   return mine.memory?.[target.bytesOf]
 }
