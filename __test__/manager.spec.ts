@@ -19,8 +19,6 @@ interface Raw {
   leaseGrant(manager: number, handle: number, minBytes: number, usedBytes: number, mostBytes?: number): number
   leaseDetails(manager: number): Details
   leaseClose(manager: number, handle: number, usedBytes: number): number
-  leaseReset(manager: number, handle: number, usedBytes: number, retainBytes: number): number
-  resetDetails(manager: number): number[]
   leaseFailed(manager: number, handle: number, chunk: number): number
   leaseTake(manager: number, handle: number, chunk: number): number
   leaseLost(manager: number, handle: number): number
@@ -33,7 +31,6 @@ const { NativeManager } = addon
 
 const FAILED = -2
 const LOOK = -1
-const NO_CHUNK = -3
 const CHUNK_NUMBERS = 2 ** 20
 const KIB = 1024
 
@@ -88,24 +85,16 @@ test('quarantined chunks stay away from other owners', (t) => {
   native.dispose()
 })
 
-test('leases grow, reset and close', (t) => {
+test('leases grow and close', (t) => {
   const native = manager()
-  const { handle, chunk } = openFresh(native.id)
+  const { handle } = openFresh(native.id)
   t.is(raw.leaseGrant(native.id, handle, 1, 8192), LOOK)
   const second = raw.leaseDetails(native.id)
   t.like(second, { handle, fresh: true, capacityBytes: 16 * KIB })
   t.is(native.stats().usedBytes, 8192)
-  t.is(raw.leaseReset(native.id, handle, 1, Infinity), chunk)
-  t.deepEqual(raw.resetDetails(native.id), [chunk, second.chunk])
-  t.is(
-    raw.leaseGrant(native.id, handle, 1, 0),
-    second.chunk,
-    'kept chunks are granted without being looked at',
-  )
-  t.is(raw.leaseReset(native.id, handle, 0, 0), NO_CHUNK)
-  t.deepEqual(raw.resetDetails(native.id), [])
+  raw.leaseClose(native.id, handle, 1)
+  t.is(native.stats().usedBytes, 0)
   t.is(native.stats().leasedBytes, 0)
-  raw.leaseClose(native.id, handle, 0)
   native.dispose()
 })
 

@@ -1,5 +1,6 @@
 /** What the garbage collector has to do with 200,000 documents, in every job whose result is bytes or numbers. */
 import { json, Memory, t, type Arena } from 'primarena'
+import assert from 'node:assert/strict'
 import { defineCase, type BenchCase, type Contender, type Operation } from '../harness/case.ts'
 import { webhookOf } from '../inputs/webhooks.ts'
 import jsonColumns from './json-columns.ts'
@@ -82,6 +83,8 @@ export default defineCase<Job>({
   inputs: jobs,
   baseline: 'std',
   calls: 200_000,
+  // Some of the jobs answer with bytes on one side and with their text on the other.
+  check: ({ ours, std }) => assert.deepEqual(textOf(ours), textOf(std)),
   contenders: {
     ours: { label: 'primarena, bytes in an arena', prepare: ({ ours, input }) => ours(input) },
     std: { label: 'JSON.parse, JSON.stringify, Buffer.from', prepare: ({ std, input }) => std(input) },
@@ -119,4 +122,8 @@ function fiveNumbers(): Record<string, number> {
 
 function bytesOf(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value))
+}
+
+function textOf(answer: unknown): unknown {
+  return answer instanceof Uint8Array ? answer.toString() : answer
 }

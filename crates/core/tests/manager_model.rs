@@ -33,9 +33,7 @@ struct Lease {
     handle: u32,
     owner: u32,
     chunks: Vec<u32>,
-    /// How many of them are in use; the others were kept by a reset.
-    reached: usize,
-    /// Whether the last of those is being filled.
+    /// Whether the last of them is being filled.
     filling: bool,
     filled: u64,
 }
@@ -210,7 +208,7 @@ impl World {
                 self.after_trim();
                 self.granted(owner, grant, request.min_bytes, request.most_bytes);
                 let chunks = vec![grant.chunk];
-                self.leases.push(Lease { handle, owner, chunks, reached: 1, filling: true, filled: 0 });
+                self.leases.push(Lease { handle, owner, chunks, filling: true, filled: 0 });
             }
             Err(error) => self.refused(&error, injected, possible),
         }
@@ -219,10 +217,10 @@ impl World {
 
     fn use_current(&mut self, rng: &mut Rng, at: usize) -> u64 {
         let lease = &self.leases[at];
-        if lease.reached == 0 || !lease.filling {
+        let Some(current) = lease.chunks.last().filter(|_| lease.filling) else {
             return rng.size(5000);
-        }
-        let chunk = self.chunks.get_mut(&lease.chunks[lease.reached - 1]).unwrap();
+        };
+        let chunk = self.chunks.get_mut(current).unwrap();
         let used = rng.size(chunk.capacity);
         chunk.dirty = chunk.dirty.max(used);
         used
@@ -231,26 +229,19 @@ impl World {
     fn grant(&mut self, rng: &mut Rng, at: usize) {
         let request = self.request(rng);
         let used = self.use_current(rng, at);
-        let Lease { handle, owner, reached, filling, .. } = self.leases[at];
-        let kept = self.leases[at].chunks.get(reached).copied();
+        let Lease { handle, owner, filling, .. } = self.leases[at];
+        let counts = filling && !self.leases[at].chunks.is_empty();
         let injected = Self::inject(rng);
         let of = self.owners.iter().find(|other| other.number == owner).unwrap();
-        let fits = kept.filter(|chunk| self.chunks[chunk].capacity >= request.min_bytes);
-        let possible = fits.is_some() || self.possible(of, request.min_bytes, request.most_bytes);
+        let possible = self.possible(of, request.min_bytes, request.most_bytes);
         match self.manager.grant(handle, request, used, &self.now) {
             Ok(grant) => {
                 assert!(!injected);
                 self.after_trim();
-                if let Some(kept) = fits {
-                    let capacity = self.chunks[&kept].capacity as u32;
-                    assert_eq!(grant, Grant { chunk: kept, capacity, fresh: false, wipe_bytes: 0 });
-                } else {
-                    self.granted(owner, grant, request.min_bytes, request.most_bytes);
-                    self.leases[at].chunks.insert(reached, grant.chunk);
-                }
+                self.granted(owner, grant, request.min_bytes, request.most_bytes);
                 let lease = &mut self.leases[at];
-                lease.filled += if filling && reached > 0 { used } else { 0 };
-                lease.reached += 1;
+                lease.chunks.push(grant.chunk);
+                lease.filled += if counts { used } else { 0 };
                 lease.filling = true;
             }
             Err(error) => self.refused(&error, injected, possible),
@@ -273,37 +264,6 @@ impl World {
         self.after_settling();
     }
 
-    fn reset(&mut self, rng: &mut Rng, at: usize) {
-        let used = self.use_current(rng, at);
-        let retain = *rng.pick(&[0, u64::MAX, 5000, 70_000, 1 << 30]);
-        let Lease { handle, owner, .. } = self.leases[at];
-        let current = self.manager.reset(handle, used, retain, &self.now).unwrap();
-        let before = std::mem::take(&mut self.leases[at].chunks);
-        let after = self.manager.chunks_of(handle).unwrap();
-        assert_eq!(current, after.first().copied());
-        if self.options.paranoid || retain == 0 {
-            assert_eq!(after, []);
-        } else if retain == u64::MAX {
-            assert_eq!(after, before);
-        } else {
-            assert!(after.len() <= 1 && after.iter().all(|chunk| before.contains(chunk)));
-            assert!(after.iter().all(|chunk| self.chunks[chunk].capacity <= retain));
-            if let [only] = before[..] {
-                assert_eq!(after.is_empty(), self.chunks[&only].capacity > retain);
-            }
-        }
-        before.iter().filter(|chunk| !after.contains(chunk)).for_each(|chunk| self.idle(*chunk, owner));
-        let lease = &mut self.leases[at];
-        lease.reached = after.len().min(1);
-        lease.chunks = after;
-        lease.filling = true;
-        lease.filled = 0;
-        self.after_trim();
-        if retain != u64::MAX || self.options.paranoid {
-            self.after_settling();
-        }
-    }
-
     fn forget(&mut self, rng: &mut Rng, at: usize) {
         let lease = &mut self.leases[at];
         if lease.chunks.is_empty() {
@@ -311,11 +271,8 @@ impl World {
         }
         let index = rng.below(lease.chunks.len() as u64) as usize;
         let chunk = lease.chunks.remove(index);
-        if index + 1 == lease.reached {
+        if index == lease.chunks.len() {
             lease.filling = false;
-        }
-        if index < lease.reached {
-            lease.reached -= 1;
         }
         self.manager.forget_chunk(lease.handle, chunk).unwrap();
         self.chunks.remove(&chunk);
@@ -363,8 +320,8 @@ impl World {
             (0..self.leases.len()).rev().filter(|at| self.leases[*at].owner == number).collect::<Vec<_>>()
         {
             let lease = self.leases.swap_remove(at);
-            if lease.reached > 0 && lease.filling {
-                let chunk = self.chunks.get_mut(&lease.chunks[lease.reached - 1]).unwrap();
+            if let Some(current) = lease.chunks.last().filter(|_| lease.filling) {
+                let chunk = self.chunks.get_mut(current).unwrap();
                 chunk.dirty = chunk.capacity;
             }
             lease.chunks.iter().for_each(|chunk| self.idle(*chunk, number));
@@ -457,8 +414,7 @@ impl World {
         match (rng.below(100), lease) {
             (0..22, _) | (22..60, None) => self.open_lease(rng),
             (22..36, Some(at)) => self.grant(rng, at),
-            (36..52, Some(at)) => self.close(rng, at),
-            (52..57, Some(at)) => self.reset(rng, at),
+            (36..57, Some(at)) => self.close(rng, at),
             (57..59, Some(at)) => self.forget(rng, at),
             (59, Some(at)) => {
                 let lease = self.leases.swap_remove(at);
@@ -502,9 +458,6 @@ impl World {
     }
 
     fn check(&mut self) {
-        for lease in &self.leases {
-            assert_eq!(self.manager.chunks_of(lease.handle).unwrap(), lease.chunks);
-        }
         let sum = |wanted: fn(&Place) -> bool| -> u64 {
             self.chunks.values().filter(|chunk| wanted(&chunk.place)).map(|chunk| chunk.capacity).sum()
         };

@@ -13,8 +13,6 @@ use crate::raw::{Answer, Call, Exports, Outcome};
 
 /// Success, and `leaseDetails` has something to say.
 const LOOK: f64 = -1.0;
-/// `leaseReset`: no chunk was kept; the next allocation asks for a grant.
-const NO_CHUNK: f64 = -3.0;
 /// A handle stands above the chunk's index.
 const CHUNK_NUMBERS: f64 = (1 << 20) as f64;
 
@@ -24,8 +22,6 @@ pub fn register(exports: &Exports) -> napi::Result<()> {
     exports.add("leaseGrant", grant)?;
     exports.add("leaseDetails", details)?;
     exports.add("leaseClose", close)?;
-    exports.add("leaseReset", reset)?;
-    exports.add("resetDetails", reset_details)?;
     exports.add("leaseFailed", forget)?;
     exports.add("leaseTake", forget)?;
     exports.add("leaseLost", lost)?;
@@ -84,36 +80,6 @@ fn details(call: &Call) -> Outcome {
 fn close(call: &Call) -> Outcome {
     let (handle, used_bytes) = (call.u32(1)?, bytes(call, 2)?);
     with(call.u32(0)?, |entry| Ok(Answer::Number(entry.manager.close(handle, used_bytes, &now_ms)? as f64)))
-}
-
-/// `leaseReset(manager, handle, usedBytesInCurrentChunk, retainBytes)`: the chunk to go on in, or −3 when none was kept.
-fn reset(call: &Call) -> Outcome {
-    let (handle, used_bytes, retain_bytes) = (call.u32(1)?, bytes(call, 2)?, bytes(call, 3)?);
-    with(call.u32(0)?, |entry| {
-        let chunk = entry.manager.reset(handle, used_bytes, retain_bytes, &now_ms)?;
-        entry.reset = handle;
-        Ok(Answer::Number(chunk.map_or(NO_CHUNK, f64::from)))
-    })
-}
-
-/// `resetDetails(manager)`: the chunks that the last `leaseReset` kept, in the order in which `leaseGrant` gives them (the
-/// first is the current one already).
-fn reset_details(call: &Call) -> Outcome {
-    let chunks = with(call.u32(0)?, |entry| entry.manager.chunks_of(entry.reset))?;
-    let mut array = std::ptr::null_mut();
-    // SAFETY: `env` belongs to this call.
-    let status = unsafe { sys::napi_create_array_with_length(call.env(), chunks.len(), &mut array) };
-    made(status)?;
-    for (index, chunk) in (0..).zip(chunks) {
-        let mut value = std::ptr::null_mut();
-        // SAFETY: `env` belongs to this call, `array` was made with it.
-        let status = unsafe {
-            sys::napi_create_uint32(call.env(), chunk, &mut value);
-            sys::napi_set_element(call.env(), array, index, value)
-        };
-        made(status)?;
-    }
-    Ok(Answer::Value(array))
 }
 
 /// `leaseFailed(manager, handle, chunk)`: the chunk could not be made. `leaseTake(manager, handle, chunk)`: its bytes

@@ -16,8 +16,6 @@ use crate::error::{Failure, Result};
 pub struct Entry {
     pub manager: Manager,
     pub details: Details,
-    /// The lease of the last `leaseReset`.
-    pub reset: u32,
 }
 
 /// What `leaseDetails` tells.
@@ -187,7 +185,7 @@ impl NativeManager {
         let manager = Manager::new(options, budget::process()).map_err(failure)?;
         drop_with_environment(env)?;
         let grant = Grant { chunk: 0, capacity: 0, fresh: false, wipe_bytes: 0 };
-        let entry = Entry { manager, details: Details { handle: 0, grant }, reset: 0 };
+        let entry = Entry { manager, details: Details { handle: 0, grant } };
         let id = MANAGERS.with(|managers| managers.borrow_mut().insert(entry))?;
         Ok(NativeManager { id })
     }

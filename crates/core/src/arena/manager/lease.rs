@@ -7,20 +7,15 @@ use super::table::{List, NIL, PLACE, State};
 use super::{Clock, Grant, Manager, ManagerError, Request};
 use crate::budget::{Level, fault};
 
-/// One lease. Its chunks up to and including `current` are in use; those after it were kept by a reset and wait.
+/// One lease. The last of its chunks is the current one.
 pub(super) struct Lease {
     owner: u32,
     chunks: List,
-    current: u32,
-    /// Whether `current` is being bumped in (not when its successor was taken away).
+    /// Whether the last chunk is being bumped in (not when its successor was taken away).
     in_current: bool,
     capacity: u64,
-    /// Used bytes of the chunks before `current`, since the last reset.
+    /// Used bytes of the chunks before the current one.
     filled_bytes: u64,
-    /// The most that was used between two resets.
-    largest_cycle_bytes: u64,
-    /// What the next chunk should at least hold.
-    hint_bytes: u32,
 }
 
 impl Manager {
@@ -45,16 +40,8 @@ impl Manager {
         let grant = self.acquire(owner, sizes, clock)?;
         let mut chunks = List::EMPTY;
         self.table.insert::<PLACE>(&mut chunks, NIL, grant.chunk);
-        let lease = Lease {
-            owner,
-            chunks,
-            current: grant.chunk,
-            in_current: true,
-            capacity: u64::from(grant.capacity),
-            filled_bytes: 0,
-            largest_cycle_bytes: 0,
-            hint_bytes: 0,
-        };
+        let lease =
+            Lease { owner, chunks, in_current: true, capacity: u64::from(grant.capacity), filled_bytes: 0 };
         let Some(slot) = self.leases.open(lease) else { return Err(ManagerError::Full { what: "leases" }) };
         self.hold(slot, owner, grant);
         self.owners[owner].leases += 1;
@@ -62,7 +49,7 @@ impl Manager {
         Ok((self.leases.number(slot), grant))
     }
 
-    /// Grants the next chunk, after `used_bytes` of the current one: a chunk that a reset kept, or twice the current one.
+    /// Grants the next chunk, after `used_bytes` of the current one: twice as large if nothing speaks against it.
     ///
     /// # Errors
     /// As [`Manager::open`]; the lease stays as it was.
@@ -75,36 +62,22 @@ impl Manager {
         clock: &impl Clock,
     ) -> Result<Grant, ManagerError> {
         let slot = self.lease_slot(lease)?;
-        let Lease { owner, current, hint_bytes, .. } = self.leases[slot];
-        let doubled = match current {
+        let Lease { owner, chunks, .. } = self.leases[slot];
+        let doubled = match chunks.tail {
             NIL => self.options.first_chunk_bytes,
             current => self.table[current].capacity.min(self.options.max_chunk_bytes / 2) * 2,
         };
-        let sizes = self.sizes(request, doubled.max(hint_bytes))?;
+        let sizes = self.sizes(request, doubled)?;
         let used = self.note_used(slot, used_bytes);
         self.before_grant(owner, request.min_bytes, clock)?;
-        let next = match current {
-            NIL => self.leases[slot].chunks.head,
-            current => self.table.next::<PLACE>(current),
-        };
-        let grant = if next != NIL && self.table[next].capacity >= sizes.min {
-            self.counters.grants.add(1);
-            self.counters.reuses.add(1);
-            Grant { chunk: next, capacity: self.table[next].capacity, fresh: false, wipe_bytes: 0 }
-        } else {
-            let grant = self.acquire(owner, sizes, clock)?;
-            let lease = &mut self.leases[slot];
-            self.table.insert::<PLACE>(&mut lease.chunks, lease.current, grant.chunk);
-            lease.capacity += u64::from(grant.capacity);
-            lease.hint_bytes = 0;
-            self.hold(slot, owner, grant);
-            grant
-        };
+        let grant = self.acquire(owner, sizes, clock)?;
         let lease = &mut self.leases[slot];
-        lease.current = grant.chunk;
+        self.table.insert::<PLACE>(&mut lease.chunks, chunks.tail, grant.chunk);
+        lease.capacity += u64::from(grant.capacity);
         lease.in_current = true;
         lease.filled_bytes += used;
         self.counters.used_bytes.add(used);
+        self.hold(slot, owner, grant);
         Ok(grant)
     }
 
@@ -121,53 +94,6 @@ impl Manager {
         Ok(self.pending())
     }
 
-    /// Starts the lease's next cycle after `used_bytes` of its current chunk. Chunks stay with the lease up to
-    /// `retain_bytes` of capacity: [`u64::MAX`] keeps all of them in their order, 0 none; between, Zig's rule holds: it
-    /// converges to one chunk for the largest cycle so far, the others become idle, and if none of them is large enough,
-    /// the next grant is. Paranoid managers keep none. The chunk to go on in, if one was kept.
-    ///
-    /// # Errors
-    /// [`ManagerError::Stale`] when the lease was closed.
-    pub fn reset(
-        &mut self,
-        lease: u32,
-        used_bytes: u64,
-        retain_bytes: u64,
-        clock: &impl Clock,
-    ) -> Result<Option<u32>, ManagerError> {
-        let slot = self.lease_slot(lease)?;
-        let used = self.note_used(slot, used_bytes);
-        let lease = &mut self.leases[slot];
-        lease.largest_cycle_bytes = lease.largest_cycle_bytes.max(lease.filled_bytes + used);
-        self.counters.used_bytes.sub(lease.filled_bytes);
-        lease.filled_bytes = 0;
-        lease.hint_bytes = 0;
-        lease.in_current = true;
-        if retain_bytes == u64::MAX && !self.options.paranoid {
-            lease.current = lease.chunks.head;
-        } else {
-            self.retain_one(slot, retain_bytes, clock.now_ms());
-        }
-        self.serve_trim(clock);
-        let current = self.leases[slot].current;
-        Ok((current != NIL).then_some(current))
-    }
-
-    /// The chunks of a lease, in the order in which it uses them.
-    ///
-    /// # Errors
-    /// [`ManagerError::Stale`] when it was closed.
-    pub fn chunks_of(&self, lease: u32) -> Result<Vec<u32>, ManagerError> {
-        let slot = self.lease_slot(lease)?;
-        let mut index = self.leases[slot].chunks.head;
-        let mut chunks = Vec::new();
-        while index != NIL {
-            chunks.push(index);
-            index = self.table.next::<PLACE>(index);
-        }
-        Ok(chunks)
-    }
-
     /// A chunk leaves the lease and the accounting: it could not be made after all, or its bytes were handed to somebody.
     /// Its index can be granted again at once. The lease stays open; if this was its current chunk, the next allocation
     /// has to ask for a grant.
@@ -179,8 +105,7 @@ impl Manager {
         if !self.table.get(chunk).is_some_and(|chunk| chunk.state == State::Leased && chunk.holder == slot) {
             return Err(ManagerError::Argument("expected a chunk of this lease"));
         }
-        if self.leases[slot].current == chunk {
-            self.leases[slot].current = self.table.prev::<PLACE>(chunk);
+        if self.leases[slot].chunks.tail == chunk {
             self.leases[slot].in_current = false;
         }
         self.unhold(slot, chunk);
@@ -358,43 +283,6 @@ impl Manager {
         self.counters.leased_bytes.sub(capacity);
     }
 
-    /// Keeps at most one chunk with the lease, at the start of a cycle.
-    fn retain_one(&mut self, slot: u32, retain_bytes: u64, now_ms: u64) {
-        let lease = &mut self.leases[slot];
-        let owner = lease.owner;
-        let retain = if self.options.paranoid { 0 } else { retain_bytes };
-        let target = target_bytes(lease.largest_cycle_bytes, retain);
-        if retain_bytes == 0 {
-            lease.largest_cycle_bytes = 0;
-        }
-        let only = lease.chunks.head == lease.chunks.tail;
-        let mut keep = NIL;
-        let mut index = lease.chunks.head;
-        while index != NIL {
-            let capacity = self.table[index].capacity;
-            if u64::from(capacity) <= retain && (only || target.is_some_and(|target| capacity >= target)) {
-                keep = index;
-                break;
-            }
-            index = self.table.next::<PLACE>(index);
-        }
-        let mut released = 0;
-        let mut index = self.leases[slot].chunks.head;
-        while index != NIL {
-            let next = self.table.next::<PLACE>(index);
-            if index != keep {
-                self.unhold(slot, index);
-                self.make_idle(index, owner, now_ms);
-                released += 1;
-            }
-            index = next;
-        }
-        let lease = &mut self.leases[slot];
-        lease.current = keep;
-        lease.hint_bytes = if keep == NIL { target.unwrap_or(0) } else { 0 };
-        self.settle(released, now_ms);
-    }
-
     fn close_slot(&mut self, slot: u32, now_ms: u64) {
         let owner = self.leases[slot].owner;
         let mut released = 0;
@@ -420,11 +308,11 @@ impl Manager {
     /// Raises the current chunk's high-water mark. How much of it counts as filled when the lease moves on.
     #[inline]
     fn note_used(&mut self, slot: u32, used_bytes: u64) -> u64 {
-        let Lease { current, in_current, .. } = self.leases[slot];
-        if current == NIL || !in_current {
+        let Lease { chunks, in_current, .. } = self.leases[slot];
+        if chunks.tail == NIL || !in_current {
             return 0;
         }
-        let chunk = &mut self.table[current];
+        let chunk = &mut self.table[chunks.tail];
         let used = used_bytes.min(u64::from(chunk.capacity)) as u32;
         chunk.dirty = chunk.dirty.max(used);
         u64::from(used)
@@ -442,18 +330,4 @@ struct Sizes {
     min: u32,
     want: u32,
     most: u32,
-}
-
-/// The size of the one chunk that a limited reset converges to.
-fn target_bytes(largest_cycle_bytes: u64, retain_bytes: u64) -> Option<u32> {
-    let cycle = largest_cycle_bytes.min(u64::from(MAX_CHUNK_BYTES)) as u32;
-    let wanted = u64::from(capacity_for(cycle));
-    if wanted <= retain_bytes {
-        return Some(wanted as u32);
-    }
-    // What is kept must not be more than was allowed.
-    match floor_class(retain_bytes as u32) {
-        0 => None,
-        bytes => Some(bytes),
-    }
 }

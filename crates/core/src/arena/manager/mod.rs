@@ -8,7 +8,7 @@
 //! What is charged: a chunk's capacity to the `Memory`'s node from the time it is made until it is freed, and to its
 //! owner's node while it is in a lease. Nothing on the path open, grant, close with an idle chunk allocates or walks.
 //!
-//! - `lease`: open, grant, close, reset. `idle`: quarantine, reuse, freeing. `owner`: agents and their charges.
+//! - `lease`: open, grant, close. `idle`: quarantine, reuse, freeing. `owner`: agents and their charges.
 //! - `table`: the chunks and their lists. `slots`: numbers with generations. `classes`: sizes. `stats`: counters.
 
 mod classes;
