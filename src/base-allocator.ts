@@ -8,7 +8,8 @@ import {
   type WindowedAllocator,
 } from './allocator.js'
 import { ByteBuilder } from './builder.js'
-import { asBytes, checkBytes, MAX_BYTES, nameOf } from './checks.js'
+import { asBytes } from './bytes.js'
+import { checkBytes, MAX_BYTES, nameOf } from './checks.js'
 import { PrimarenaError } from './errors.js'
 
 const encoder = new TextEncoder()

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { window, type Window, type WindowedAllocator } from './allocator.js'
-import { asBytes } from './checks.js'
+import { asBytes } from './bytes.js'
 
 /**
  * A writer of bytes that grows inside an allocator.

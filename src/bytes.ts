@@ -1,4 +1,5 @@
 /** Input bytes, in a form that native code may read. */
+import { nameOf } from './checks.js'
 import { PrimarenaError } from './errors.js'
 
 /** What is read as a document: bytes in any form. */
@@ -20,7 +21,20 @@ export function inputBytes(input: BytesInput): Uint8Array<ArrayBuffer> {
       return input as Uint8Array<ArrayBuffer>
     }
   }
-  return otherBytes(input)
+  const bytes = asBytes(input)
+  const { buffer } = bytes
+  if (buffer instanceof ArrayBuffer && isFixed(buffer)) return bytes as Uint8Array<ArrayBuffer>
+  return Uint8Array.from(bytes)
+}
+
+/** The bytes of a view or a buffer, never copied: for what reads them at once and itself. */
+export function asBytes(source: unknown): Uint8Array {
+  if (source instanceof Uint8Array) return source
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
+  if (source instanceof ArrayBuffer || source instanceof SharedArrayBuffer) return new Uint8Array(source)
+  throw new TypeError(
+    `expected bytes (a Buffer, typed array, DataView or ArrayBuffer), got ${nameOf(source)}`,
+  )
 }
 
 /**
@@ -47,22 +61,4 @@ export function checkAttached(view: ArrayBufferView): void {
 // Node 20 types know nothing of resizable buffers; where the property is missing there are none.
 function isFixed(buffer: ArrayBuffer): boolean {
   return (buffer as { resizable?: boolean }).resizable !== true
-}
-
-function otherBytes(input: unknown): Uint8Array<ArrayBuffer> {
-  let bytes: Uint8Array
-  if (ArrayBuffer.isView(input)) bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
-  else if (input instanceof ArrayBuffer || input instanceof SharedArrayBuffer) bytes = new Uint8Array(input)
-  else throw new TypeError(`expected bytes (a Buffer, a view or an ArrayBuffer), got ${describe(input)}`)
-  const { buffer } = bytes
-  if (buffer instanceof ArrayBuffer && isFixed(buffer)) return bytes as Uint8Array<ArrayBuffer>
-  return Uint8Array.from(bytes)
-}
-
-/** What a message calls a value that is of the wrong type. */
-export function describe(value: unknown): string {
-  if (value === null) return 'null'
-  if (typeof value !== 'object') return typeof value === 'string' ? 'a string' : typeof value
-  const name: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name
-  return typeof name === 'string' && name !== '' ? name : 'an object'
 }

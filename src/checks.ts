@@ -32,16 +32,6 @@ export function checkObject(options: unknown, what: string): void {
   }
 }
 
-/** The bytes of a view or an ArrayBuffer, not copied. */
-export function asBytes(source: unknown): Uint8Array {
-  if (source instanceof Uint8Array) return source
-  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
-  if (source instanceof ArrayBuffer) return new Uint8Array(source)
-  throw new TypeError(
-    `expected bytes (a Buffer, typed array, DataView or ArrayBuffer), got ${nameOf(source)}`,
-  )
-}
-
 /** `name` with its article: `a Buffer`, `an Arena`. */
 export function withArticle(name: string): string {
   return `${/^[aeio]/i.test(name) ? 'an' : 'a'} ${name}`
@@ -51,5 +41,6 @@ export function withArticle(name: string): string {
 export function nameOf(value: unknown): string {
   if (value === null) return 'null'
   if (typeof value !== 'object') return typeof value
-  return Object.getPrototypeOf(value)?.constructor?.name ?? 'an object'
+  const name: unknown = Object.getPrototypeOf(value)?.constructor?.name
+  return typeof name === 'string' && name !== '' ? name : 'an object'
 }

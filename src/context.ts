@@ -3,8 +3,7 @@ import type { Writable } from 'node:stream'
 import type { Allocator } from './allocator.js'
 import { runAmbient } from './ambient.js'
 import { Arena, type OnReset } from './arena.js'
-import { describe } from './bytes.js'
-import { checkObject } from './checks.js'
+import { checkObject, nameOf } from './checks.js'
 import { PrimarenaError } from './errors.js'
 import { HeapAllocator } from './heap-allocator.js'
 import { checkPromise, closedError, HoldGroup } from './holds.js'
@@ -615,11 +614,11 @@ function checkOptions(options: unknown): void {
   checkObject(options, 'run: options')
   const { signal, timeoutMs } = options as { signal?: unknown; timeoutMs?: unknown }
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(`signal: expected an AbortSignal, got ${describe(signal)}`)
+    throw new TypeError(`signal: expected an AbortSignal, got ${nameOf(signal)}`)
   }
   if (timeoutMs === undefined) return
   if (typeof timeoutMs !== 'number') {
-    throw new TypeError(`timeoutMs: expected a number of milliseconds, got ${describe(timeoutMs)}`)
+    throw new TypeError(`timeoutMs: expected a number of milliseconds, got ${nameOf(timeoutMs)}`)
   }
   if (!(timeoutMs >= 0) || timeoutMs > 2 ** 31 - 1) {
     throw new RangeError(`timeoutMs: expected milliseconds from 0 to ${2 ** 31 - 1}, got ${timeoutMs}`)

@@ -3,8 +3,7 @@ import { Agent, finite, type AgentOptions, type ArenaOptions } from './agent.js'
 import type { Arena, OnReset } from './arena.js'
 import type { BudgetCounter } from './budget-counter.js'
 import { byteSize, type ByteSize } from './byte-size.js'
-import { describe } from './bytes.js'
-import { checkObject } from './checks.js'
+import { checkObject, nameOf } from './checks.js'
 import { ChunkStore, type NativeEvent } from './chunk-store.js'
 import { type PrimitiveContext, type RunOptions } from './context.js'
 import { ManualContext } from './manual-context.js'
@@ -680,7 +679,7 @@ function size(value: ByteSize | undefined, what: string): number | undefined {
 
 function milliseconds(value: number | undefined, what: string): number | undefined {
   if (value !== undefined && typeof value !== 'number') {
-    throw new TypeError(`${what}: expected a number of milliseconds, got ${describe(value)}`)
+    throw new TypeError(`${what}: expected a number of milliseconds, got ${nameOf(value)}`)
   }
   if (value !== undefined && !(value >= 0))
     throw new RangeError(`${what}: expected milliseconds, got ${value}`)

@@ -64,7 +64,7 @@ export class Pools {
   }
 
   objectPool<T extends object>(place: Place, options: ObjectPoolOptions<T>): ObjectPool<T> {
-    const watched = new PoolLeaks(this.#leaks, nameOf(place), 'pooled object')
+    const watched = new PoolLeaks(this.#leaks, whoAt(place), 'pooled object')
     const pool = new ObjectPool(options, watched)
     this.#register(place, pool as unknown as ObjectPool<object>, 'object pool', undefined, watched)
     return pool
@@ -73,7 +73,7 @@ export class Pools {
   /** The pool of JSON containers that all contexts share. */
   json(place: Place): JsonPool {
     if (this.#json === undefined) {
-      const watched = new PoolLeaks(this.#leaks, nameOf(place))
+      const watched = new PoolLeaks(this.#leaks, whoAt(place))
       this.#json = { pool: new JsonPool({ tracker: watched }), watched }
     }
     return this.#json.pool
@@ -106,7 +106,7 @@ export class Pools {
       const count = (isRecords ? pool.openRecords : pool.open) - watched.length
       if (count <= 0) continue
       things.push({
-        ...nameOf(entry.place),
+        ...whoAt(entry.place),
         what: isRecords ? 'record' : 'pooled object',
         name: entry.name,
         openedAt: entry.openedAt,
@@ -193,11 +193,11 @@ export class Pools {
     found: 'disposed' | 'collected',
     count = 1,
   ): void {
-    this.#leaks.report({ what, name, ...nameOf(place), openedAt, site }, bytes, found, count)
+    this.#leaks.report({ what, name, ...whoAt(place), openedAt, site }, bytes, found, count)
   }
 }
 
-function nameOf({ agentId, sessionId }: Place): PoolPlace {
+function whoAt({ agentId, sessionId }: Place): PoolPlace {
   return { agentId, sessionId, primitive: undefined }
 }
 

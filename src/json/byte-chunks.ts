@@ -1,5 +1,5 @@
 import type { ByteStream } from '../allocator.js'
-import { describe } from '../bytes.js'
+import { nameOf } from '../checks.js'
 
 /**
  * The chunks of a source, asked for one at a time: bytes or text themselves, a Node stream, a web
@@ -16,7 +16,7 @@ export async function* byteChunks(
   }
   for await (const chunk of iterable(source)) {
     if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) {
-      throw new TypeError(`lines: expected chunks of bytes or text, got ${describe(chunk)}`)
+      throw new TypeError(`lines: expected chunks of bytes or text, got ${nameOf(chunk)}`)
     }
     yield chunk
   }
@@ -30,7 +30,7 @@ function iterable(source: ByteStream): Chunks {
     if (Symbol.asyncIterator in kind || Symbol.iterator in kind) return source as Chunks
     if (typeof kind.getReader === 'function') return readWeb(source as ReadableStream<Uint8Array>)
   }
-  throw new TypeError(`lines: expected a stream, bytes or text, got ${describe(source)}`)
+  throw new TypeError(`lines: expected a stream, bytes or text, got ${nameOf(source)}`)
 }
 
 /** For web streams of runtimes that do not iterate them. */

@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer'
 import type { Allocator } from '../allocator.js'
 import { PrimarenaError } from '../errors.js'
+import { ARRAYS } from '../number-arrays.js'
 import { livesIn } from '../results.js'
 import type { Kind, NumberArray } from '../types.js'
 
@@ -162,20 +163,6 @@ export class TextColumn<Value> extends BaseColumn<Value> {
   }
 }
 
-const ARRAYS = {
-  u8: Uint8Array,
-  u16: Uint16Array,
-  u32: Uint32Array,
-  u64: BigUint64Array,
-  i8: Int8Array,
-  i16: Int16Array,
-  i32: Int32Array,
-  i64: BigInt64Array,
-  f32: Float32Array,
-  f64: Float64Array,
-  timestamp: Float64Array,
-} as const
-
 /** Where the parts of a column are, in bytes from the first one; see `crates/core/src/json/columns.rs`. */
 export interface ColumnParts {
   validity: number
@@ -205,5 +192,6 @@ export function makeColumn(
     const reading = kind === 'string' || kind === 'bytes' ? kind : 'json'
     return new TextColumn(home, rows, parts.nullCount, validity, offsets, bytes, reading)
   }
-  return new NumberColumn(home, rows, parts.nullCount, validity, new ARRAYS[kind](buffer, values, rows))
+  const Numbers = kind === 'timestamp' ? Float64Array : ARRAYS[kind]
+  return new NumberColumn(home, rows, parts.nullCount, validity, new Numbers(buffer, values, rows))
 }

@@ -1,4 +1,4 @@
-import { describe } from '../bytes.js'
+import { nameOf } from '../checks.js'
 import { checkBytes } from '../checks.js'
 import { LineBatch } from './line-batch.js'
 
@@ -67,7 +67,7 @@ export async function* toLines(
       if (ready.length > 0) yield* ready.splice(0)
     }
   } else {
-    throw new TypeError(`toLines: expected an iterable of values, got ${describe(values)}`)
+    throw new TypeError(`toLines: expected an iterable of values, got ${nameOf(values)}`)
   }
   batch.takeAll(ready)
   yield* ready
@@ -80,7 +80,7 @@ function writeLine(batch: LineBatch, value: unknown): void {
     return batch.endLine()
   }
   const text = JSON.stringify(value) as string | undefined
-  if (text === undefined) throw new TypeError(`toLines: expected a JSON value, got ${describe(value)}`)
+  if (text === undefined) throw new TypeError(`toLines: expected a JSON value, got ${nameOf(value)}`)
   batch.from(text)
   batch.endLine()
 }

@@ -1,23 +1,11 @@
-import type { NumberArray, Type, ValueOf } from '../types.js'
+import { NUMBERS, type NumberKind } from '../number-arrays.js'
+import type { Kind, NumberArray, Type, ValueOf } from '../types.js'
 
+export { ARRAYS, NUMBERS, type NumberKind } from '../number-arrays.js'
 export type { NumberArray }
 
 /** Kinds that a record field can have. */
-export type RecordKind =
-  | 'u8'
-  | 'u16'
-  | 'u32'
-  | 'u64'
-  | 'i8'
-  | 'i16'
-  | 'i32'
-  | 'i64'
-  | 'f32'
-  | 'f64'
-  | 'boolean'
-  | 'timestamp'
-  | 'string'
-  | 'bytes'
+export type RecordKind = Exclude<Kind, 'json' | 'each'>
 
 /** The fields of a record: `{ id: t.u32(), name: t.string(24), vector: t.f32(384) }`. */
 export type RecordSchema = Readonly<Record<string, Type<RecordKind>>>
@@ -51,24 +39,6 @@ export type OrderedField<S extends RecordSchema> = {
 export type NumericField<S extends RecordSchema> = {
   [Name in keyof S & string]: ValueOf<S[Name]> extends number | bigint | boolean ? Name : never
 }[keyof S & string]
-
-/** Element types of columns and the typed arrays that show them; the order is that of the codes in `record_pool.rs`. */
-export const NUMBERS = ['u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32', 'i64', 'f32', 'f64'] as const
-export type NumberKind = (typeof NUMBERS)[number]
-
-/** The constructor of each element type. */
-export const ARRAYS = {
-  u8: Uint8Array,
-  u16: Uint16Array,
-  u32: Uint32Array,
-  u64: BigUint64Array,
-  i8: Int8Array,
-  i16: Int16Array,
-  i32: Int32Array,
-  i64: BigInt64Array,
-  f32: Float32Array,
-  f64: Float64Array,
-} as const
 
 /** The bounds of each integer type. */
 export const BOUNDS: Partial<Record<NumberKind, readonly [least: number, most: number]>> = {
