@@ -421,7 +421,8 @@ test.serial('PrimitiveContext: each method in each state, with and without an ar
         }
         const memory = new Memory({ leakDetection: 'off' })
         memory.on('hold:rejected', () => {})
-        const ctx = memory.context({ agent: memory.agent('a'), arena: usesArena })
+        // What needs an arena was left out above.
+        const ctx = memory.context({ agent: memory.agent('a'), arena: usesArena as true })
         const leave = enter(ctx, memory)
         const got = await outcome(() => call(ctx, memory))
         const wanted = contextAnswers[state]![method] ?? 'ok'

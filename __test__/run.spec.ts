@@ -388,7 +388,7 @@ test('a rejected hold is an event', async (t) => {
 
 test('currentContext finds the operation with ambient, and nothing without', async (t) => {
   const { memory, session } = setUp({ ambient: true })
-  let stray: PrimitiveContext | undefined
+  let stray: ReturnType<typeof currentContext>
   const done = new Promise<void>((resolve) => {
     const primitive = memory.primitive('ambient', async (ctx) => {
       t.is(currentContext(), ctx)

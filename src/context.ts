@@ -3,7 +3,6 @@ import type { Writable } from 'node:stream'
 import type { Allocator } from './allocator.js'
 import { runAmbient } from './ambient.js'
 import { Arena, type OnReset } from './arena.js'
-import { checkObject, nameOf } from './checks.js'
 import { PrimarenaError } from './errors.js'
 import { HeapAllocator } from './heap-allocator.js'
 import { checkPromise, closedError, HoldGroup } from './holds.js'
@@ -15,15 +14,8 @@ import { Tenant } from './tenant.js'
 import type { Owner } from './owner.js'
 import type { Primitive } from './primitive.js'
 import { copyOut, copyView } from './results.js'
+import { checkRunOptions, type RunArguments, type RunOptions } from './run-options.js'
 import { send } from './send.js'
-
-/** How a run may be ended from outside. */
-export interface RunOptions {
-  /** Aborts the run: the caller is rejected at once with ERR_ABORTED. */
-  signal?: AbortSignal
-  /** Aborts the run after so many milliseconds. */
-  timeoutMs?: number
-}
 
 const RUNNING = 0
 /** The body has settled; children are awaited and `defer`s run. */
@@ -39,13 +31,15 @@ const ENDED = 3
  * Every run has a context and an arena of its own. The order at the end: the body settles; children of
  * `run` are awaited; `defer`s run, last first; the result is copied out; the caller resolves; holds drain;
  * the arena is reset.
+ *
+ * `A` says whether it has an arena: `Arena`, `undefined` with `{ arena: false }`, or either.
  */
-export class PrimitiveContext extends Tenant {
+export class PrimitiveContext<A extends Arena | undefined = Arena> extends Tenant {
   /** When the operation began, in milliseconds since the epoch. */
   readonly startedAt: number = Date.now()
 
   readonly #program: Primitive<never, unknown> | undefined
-  readonly #parent: PrimitiveContext | undefined
+  readonly #parent: AnyContext | undefined
   #state = RUNNING
   #arena: Arena | undefined = undefined
   /** What most operations never have. */
@@ -54,7 +48,7 @@ export class PrimitiveContext extends Tenant {
   #reject: ((error: unknown) => void) | undefined = undefined
 
   /** @internal Use `session.run`, `ctx.run` or `memory.context`. */
-  constructor(place: Place, program: Primitive<never, unknown> | undefined, parent?: PrimitiveContext) {
+  constructor(place: Place, program: Primitive<never, unknown> | undefined, parent?: AnyContext) {
     super(place)
     this.#program = program
     this.#parent = parent
@@ -92,18 +86,17 @@ export class PrimitiveContext extends Tenant {
   }
 
   /** The operation's arena; undefined with `{ arena: false }`. It takes its first chunk when first used. */
-  get arena(): Arena {
-    // Typed as present for the primitives that have one, which is nearly all; the docs name the exception.
+  get arena(): A {
     if (this.#arena === undefined && this.usesArena) {
       this.#arena = new Arena(this.place.memory.store, this, this.onReset)
       if (this.#state >= CLOSED || this.#rare.aborted) this.#arena.block()
     }
-    return this.#arena as Arena
+    return this.#arena as A
   }
 
   /** The arena, or ordinary memory charged to the same budget where there is none: it always works. */
   get allocator(): Allocator {
-    if (this.usesArena) return this.arena
+    if (this.usesArena) return this.arena!
     return (this.#more().heap ??= new HeapAllocator(chargedTo(this.place), () => this.checkMayAllocate()))
   }
 
@@ -124,11 +117,9 @@ export class PrimitiveContext extends Tenant {
    *
    * @throws (rejects with) PrimarenaError ERR_ABORTED, ERR_CONTEXT_CLOSED, and whatever the primitive throws.
    */
-  run<Output>(primitive: Primitive<undefined, Output>): Promise<Awaited<Output>>
   run<Input, Output>(
     primitive: Primitive<Input, Output>,
-    input: Input,
-    options?: RunOptions,
+    ...rest: RunArguments<Input>
   ): Promise<Awaited<Output>>
   run<Input, Output>(
     primitive: Primitive<Input, Output>,
@@ -200,7 +191,7 @@ export class PrimitiveContext extends Tenant {
     primitive: Primitive<Input, Output>,
     input: Input,
     options: RunOptions | undefined,
-    parent: PrimitiveContext | undefined,
+    parent: AnyContext | undefined,
   ): Promise<Awaited<Output>> {
     const { memory } = place
     if (primitive.validate !== undefined) {
@@ -222,7 +213,7 @@ export class PrimitiveContext extends Tenant {
     if (options !== undefined) {
       // Before anything is opened, and as a rejection like every other failure of a run.
       try {
-        checkOptions(options)
+        checkRunOptions(options)
       } catch (error) {
         return Promise.reject(error)
       }
@@ -562,12 +553,15 @@ export class PrimitiveContext extends Tenant {
   }
 }
 
+/** A context with an arena or without. @internal */
+export type AnyContext = PrimitiveContext<Arena | undefined>
+
 /** What most operations never have: made when the first of it comes. */
 class Rare {
   heap: HeapAllocator | undefined = undefined
   json: JsonOptimizer | undefined = undefined
   holds: HoldGroup | undefined = undefined
-  children: Set<PrimitiveContext> | undefined = undefined
+  children: Set<AnyContext> | undefined = undefined
   childrenDone: (() => void) | undefined = undefined
   /** Arenas of earlier operations that wait for their holds. */
   draining: Map<Arena, HoldGroup> | undefined = undefined
@@ -608,19 +602,4 @@ function escapedContext(): PrimarenaError {
     'ERR_ESCAPED_HANDLE',
     'the result is the context itself, which ends with its operation',
   )
-}
-
-function checkOptions(options: unknown): void {
-  checkObject(options, 'run: options')
-  const { signal, timeoutMs } = options as { signal?: unknown; timeoutMs?: unknown }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(`signal: expected an AbortSignal, got ${nameOf(signal)}`)
-  }
-  if (timeoutMs === undefined) return
-  if (typeof timeoutMs !== 'number') {
-    throw new TypeError(`timeoutMs: expected a number of milliseconds, got ${nameOf(timeoutMs)}`)
-  }
-  if (!(timeoutMs >= 0) || timeoutMs > 2 ** 31 - 1) {
-    throw new RangeError(`timeoutMs: expected milliseconds from 0 to ${2 ** 31 - 1}, got ${timeoutMs}`)
-  }
 }

@@ -1,5 +1,5 @@
 import type { Arena } from './arena.js'
-import type { PrimitiveContext } from './context.js'
+import type { AnyContext } from './context.js'
 import type { BytesInput } from './bytes.js'
 import { parseDocument, type JsonDocument, type ParseOptions } from './json/document.js'
 import type { Template } from './json/template.js'
@@ -15,12 +15,12 @@ import { Standalone } from './standalone.js'
  */
 export class JsonOptimizer implements Disposable {
   readonly #memory: Memory
-  readonly #context: PrimitiveContext | undefined
+  readonly #context: AnyContext | undefined
   #own: Arena | undefined
   #scope: JsonScope | undefined
 
   /** @internal Use `ctx.json`. */
-  constructor(memory: Memory, context: PrimitiveContext | undefined) {
+  constructor(memory: Memory, context: AnyContext | undefined) {
     this.#memory = memory
     this.#context = context
   }

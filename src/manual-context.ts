@@ -1,4 +1,4 @@
-import type { OnReset } from './arena.js'
+import type { Arena, OnReset } from './arena.js'
 import { PrimitiveContext } from './context.js'
 import type { Place } from './place.js'
 
@@ -6,7 +6,10 @@ import type { Place } from './place.js'
  * A context without a body, for code that has its own loop: use it for one operation after the other with
  * `resetForNextOperation` between them, and dispose it at the end.
  */
-export class ManualContext extends PrimitiveContext implements Disposable {
+export class ManualContext<A extends Arena | undefined = Arena>
+  extends PrimitiveContext<A>
+  implements Disposable
+{
   readonly #usesArena: boolean
   readonly #onReset: OnReset
 

@@ -5,7 +5,7 @@ import type { BudgetCounter } from './budget-counter.js'
 import { byteSize, type ByteSize } from './byte-size.js'
 import { checkObject, nameOf } from './checks.js'
 import { ChunkStore, type NativeEvent } from './chunk-store.js'
-import { type PrimitiveContext, type RunOptions } from './context.js'
+import type { AnyContext } from './context.js'
 import { ManualContext } from './manual-context.js'
 import type { Place } from './place.js'
 import { endOne } from './dispose.js'
@@ -30,8 +30,15 @@ import type { ObjectPoolOptions } from './pool/object-pool-options.js'
 import type { RecordPool, RecordPoolOptions } from './pool/record-pool.js'
 import type { RecordSchema } from './pool/record-schema.js'
 import { Pools } from './pools.js'
-import { Primitive, type Execute, type PrimitiveDefinition, type PrimitiveOptions } from './primitive.js'
+import {
+  Primitive,
+  type ArenaIf,
+  type Execute,
+  type PrimitiveDefinition,
+  type PrimitiveOptions,
+} from './primitive.js'
 import { forgetMemory, registerMemory } from './registry.js'
+import type { RunArguments, RunOptions } from './run-options.js'
 import { Session } from './session.js'
 import { diffSnapshots, takeSnapshot, type MemorySnapshot, type SnapshotDiff } from './snapshot.js'
 import { Standalone } from './standalone.js'
@@ -173,7 +180,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   readonly #agents = new Map<string, Agent>()
   readonly #holdTimeoutMs: number
   readonly #onBudgetExceeded: ((error: PrimarenaError) => boolean | void) | undefined
-  readonly #aborted = new Map<PrimitiveContext, { done: () => void }>()
+  readonly #aborted = new Map<AnyContext, { done: () => void }>()
   #none: Session | undefined
   #limitBytes: number
   #softBytes: number
@@ -240,12 +247,13 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
    * A named unit of asynchronous work: JSON in, JSON out. `body` gets its context and the input; with
    * `{ validate, execute }` the input is checked before anything is opened.
    */
-  primitive<Input, Output>(
+  primitive<Input, Output, Asked extends boolean = true>(
     name: string,
-    body: Execute<Input, Output> | PrimitiveDefinition<Input, Output>,
-    options?: PrimitiveOptions,
+    body: Execute<Input, Output, Asked> | PrimitiveDefinition<Input, Output, Asked>,
+    options?: PrimitiveOptions<Asked>,
   ): Primitive<Input, Output> {
-    return new Primitive(name, body, options)
+    // Whoever runs it gives it the context that it asked for.
+    return new Primitive(name, body as Execute<Input, Output>, options)
   }
 
   /** The agent of that id, made when it is not there; options given later set its limits anew. */
@@ -264,11 +272,9 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   }
 
   /** Runs a primitive without an agent. */
-  run<Output>(primitive: Primitive<undefined, Output>): Promise<Awaited<Output>>
   run<Input, Output>(
     primitive: Primitive<Input, Output>,
-    input: Input,
-    options?: RunOptions,
+    ...rest: RunArguments<Input>
   ): Promise<Awaited<Output>>
   run<Input, Output>(
     primitive: Primitive<Input, Output>,
@@ -294,7 +300,12 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   }
 
   /** A context without a body, for code with a loop of its own. Dispose it. */
-  context(options?: { agent?: Agent; session?: Session; arena?: boolean; onReset?: OnReset }): ManualContext {
+  context<Asked extends boolean = true>(options?: {
+    agent?: Agent
+    session?: Session
+    arena?: Asked
+    onReset?: OnReset
+  }): ManualContext<ArenaIf<Asked>> {
     this.checkOpen('context')
     for (const place of [options?.agent, options?.session]) {
       if (place !== undefined && place.memory !== this) {
@@ -581,7 +592,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   }
 
   /** A body that still runs after its abort is watched like a hold. @internal */
-  bodyAborted(context: PrimitiveContext, site: Site | undefined): void {
+  bodyAborted(context: AnyContext, site: Site | undefined): void {
     const group = new HoldGroup(context, this)
     let done!: () => void
     group.add(new Promise<void>((resolve) => (done = resolve)), 'body', site)
@@ -589,7 +600,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   }
 
   /** @internal */
-  bodySettled(context: PrimitiveContext): void {
+  bodySettled(context: AnyContext): void {
     this.#aborted.get(context)?.done()
     this.#aborted.delete(context)
   }

@@ -1,18 +1,25 @@
+import type { Arena } from './arena.js'
 import type { PrimitiveContext } from './context.js'
 
+/** The arena of a context that was asked for one, for none, or for one or none. */
+export type ArenaIf<Asked extends boolean> = Asked extends true ? Arena : undefined
+
 /** The body of a primitive: JSON in, JSON out, as values or as bytes. */
-export type Execute<Input, Output> = (ctx: PrimitiveContext, input: Input) => Output | PromiseLike<Output>
+export type Execute<Input, Output, Asked extends boolean = true> = (
+  ctx: PrimitiveContext<ArenaIf<Asked>>,
+  input: Input,
+) => Output | PromiseLike<Output>
 
 /** A primitive with a check of its input before anything is opened. */
-export interface PrimitiveDefinition<Input, Output> {
+export interface PrimitiveDefinition<Input, Output, Asked extends boolean = true> {
   /** Throws, or answers false, when the input is not acceptable. */
   validate?: (input: Input) => boolean | void
-  execute: Execute<Input, Output>
+  execute: Execute<Input, Output, Asked>
 }
 
-export interface PrimitiveOptions {
+export interface PrimitiveOptions<Asked extends boolean = boolean> {
   /** `false`: no arena; `ctx.arena` is undefined and `ctx.allocator` gives ordinary Buffers. */
-  arena?: boolean
+  arena?: Asked
 }
 
 /** The smallest and the largest first chunk that is asked for ahead. */

@@ -1,6 +1,6 @@
 import type { Agent } from './agent.js'
 import type { BudgetCounter } from './budget-counter.js'
-import { PrimitiveContext, type RunOptions } from './context.js'
+import { PrimitiveContext } from './context.js'
 import type { Place } from './place.js'
 import { endRuns, runsOption, type DisposeOptions } from './dispose.js'
 import { PrimarenaError } from './errors.js'
@@ -8,6 +8,7 @@ import { OpenCount } from './open-count.js'
 import type { Memory } from './memory.js'
 import type { OwnerNode } from './owner-node.js'
 import { Primitive } from './primitive.js'
+import type { RunArguments, RunOptions } from './run-options.js'
 
 /** A conversation of an agent: its runs are counted, limited and ended together. */
 export class Session implements Place, AsyncDisposable {
@@ -60,11 +61,9 @@ export class Session implements Place, AsyncDisposable {
    * @throws (rejects with) what the primitive throws; PrimarenaError ERR_ABORTED (signal, timeout, dispose),
    * ERR_ESCAPED_HANDLE, ERR_CONTEXT_CLOSED when the session is disposed.
    */
-  run<Output>(primitive: Primitive<undefined, Output>): Promise<Awaited<Output>>
   run<Input, Output>(
     primitive: Primitive<Input, Output>,
-    input: Input,
-    options?: RunOptions,
+    ...rest: RunArguments<Input>
   ): Promise<Awaited<Output>>
   run<Input, Output>(
     primitive: Primitive<Input, Output>,
