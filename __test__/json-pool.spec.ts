@@ -299,18 +299,26 @@ test('code of a member that runs while the answer is written may do what it want
   const arena = memory.arena()
   const scope = pool.scope()
   const object = scope.getObject()
-  object.set('first', 'x'.repeat(20)).set('greedy', {
+  const first = '"x'.repeat(300)
+  object.set('first', first).set('greedy', {
     toJSON() {
       // Takes the very bytes that the answer would have been written to.
       arena.from('y'.repeat(300))
-      const inner = scope.getObject().set('inner', {
-        toJSON: () => scope.getArray().toBytes(arena).toString(),
-      })
-      return JSON.parse(inner.toBytes(arena).toString()) as unknown
+      const inner = scope
+        .getObject()
+        .set('long', 'y"'.repeat(500))
+        .set('inner', {
+          toJSON: () => scope.getArray().toBytes(arena).toString(),
+        })
+      const { inner: found } = JSON.parse(inner.toBytes(arena).toString()) as { inner: unknown }
+      return { inner: found }
     },
   })
   object.set('last', 1)
-  t.is(object.toBytes(arena).toString(), `{"first":"${'x'.repeat(20)}","greedy":{"inner":"[]"},"last":1}`)
+  t.is(
+    object.toBytes(arena).toString(),
+    `{"first":${JSON.stringify(first)},"greedy":{"inner":"[]"},"last":1}`,
+  )
   const returning = scope.getObject()
   returning.set('a', { toJSON: () => scope.returnObject(returning) }).set('b', 1)
   code(t, () => returning.toBytes(arena), 'ERR_STALE_HANDLE')
@@ -327,7 +335,15 @@ test('answers of all sizes in an arena and in ordinary memory', (t) => {
   const arena = memory.arena()
   const scope = new JsonPool().scope()
   for (const length of [0, 1, 3, 30, 100, 1000, 3000]) {
-    for (const text of ['', 'abc', 'é'.repeat(50), '"'.repeat(100), 'x'.repeat(2000)]) {
+    for (const text of [
+      '',
+      'abc',
+      'é'.repeat(50),
+      '"'.repeat(100),
+      'x'.repeat(2000),
+      'ab"'.repeat(140),
+      '"€\ud800'.repeat(200),
+    ]) {
       const object = scope.getObject()
       const plain: Record<string, unknown> = {}
       for (let index = 0; index < length; index++) {

@@ -4,6 +4,8 @@ import { HeapAllocator, json, Memory, PrimarenaError, t } from 'primarena'
 import { compileTemplate, Template } from '../dist/json/template.js'
 import { generate } from '../dist/json/template-codegen.js'
 import { parseTemplate } from '../dist/json/template-parse.js'
+import { LONG_STRING } from '../dist/json/write-string.js'
+import { random } from './_helpers/random.js'
 
 /** Renders by all ways there are, checks that they agree, gives the text. */
 function renderAll(shape: unknown, values: unknown): string {
@@ -89,12 +91,42 @@ test('a template renders what JSON.stringify gives, by every way', (t_) => {
 
 test('strings of every length around the change of ways', (t_) => {
   const shape = { a: t.string(), b: t.string() }
-  for (let length = 0; length < 140; length++) {
+  const lengths = Array.from({ length: 60 }, (_, index) => index)
+  for (let near = -6; near <= 4; near++) lengths.push(100 + near, LONG_STRING + near)
+  for (const length of lengths) {
     for (const tail of ['', '"', '\n', 'é', '€', '😀', '\ud800', '\udc00x', '\0']) {
       const value = { a: 'x'.repeat(length) + tail, b: tail + 'y'.repeat(length) }
       t_.is(renderAll(shape, value), JSON.stringify(value))
     }
   }
+})
+
+test('renderings side by side leave each other alone, up to the ends of chunks', (t_) => {
+  const arena = new Memory().arena({ initialBytes: 64 })
+  const next = random(7)
+  const Answer = json.template({ a: t.string(), n: t.f64(), b: t.optional(t.string()) })
+  const Rows = json.template({ rows: t.each('rows', { a: t.string(), ok: t.boolean() }) })
+  const text = (): string => {
+    const length = next() < 0.9 ? next() * 50 : next() * 2 * LONG_STRING
+    return Array.from(
+      { length },
+      () => (next() < 0.98 ? 'x' : '"é€\ud83d')[Math.floor(next() * 4)] ?? '',
+    ).join('')
+  }
+  const rendered: { bytes: Buffer; expected: string }[] = []
+  for (let round = 0; round < 3000; round++) {
+    if (round % 300 === 0) {
+      for (const { bytes, expected } of rendered) t_.is(bytes.toString(), expected)
+      rendered.length = 0
+      arena.reset({ retain: 'none' })
+    }
+    const values = { a: text(), n: (next() - 0.5) * 1e6, b: next() < 0.5 ? undefined : text() }
+    rendered.push({ bytes: Answer.render(values, arena), expected: JSON.stringify(values) })
+    const rows = { rows: Array.from({ length: next() * 4 }, () => ({ a: text(), ok: next() < 0.5 })) }
+    rendered.push({ bytes: Rows.render(rows, arena), expected: JSON.stringify(rows) })
+    if (next() < 0.3) arena.allocUnsafe(Math.floor(next() * 40)).fill(0xa5)
+  }
+  arena.dispose()
 })
 
 test('every escape in a long string, and strings that are nothing but escapes', (t_) => {
@@ -329,6 +361,16 @@ test('a getter may render by the same template into the same arena', (t_) => {
   )
   t_.is(outer.toString(), '{"a":"outer","rows":[{"b":"first"},{"b":"second"}]}')
   t_.is(inner?.toString(), '{"a":"inner","rows":[{"b":"in"}]}')
+  const Flat = json.template({ a: t.string(), b: t.json() })
+  const long = '"'.repeat(LONG_STRING)
+  const nested = {
+    toJSON() {
+      inner = Flat.render({ a: long, b: 1 }, arena)
+      return 'second'
+    },
+  }
+  t_.is(Flat.render({ a: long, b: nested }, arena).toString(), JSON.stringify({ a: long, b: 'second' }))
+  t_.is(inner?.toString(), JSON.stringify({ a: long, b: 1 }))
   arena.dispose()
 })
 

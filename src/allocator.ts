@@ -46,13 +46,15 @@ export interface Allocator {
  *
  * `reserve(n)` makes `limit - offset >= n`; a native call then writes into `bytes` from `offset` on, never
  * past `limit`; `commit(n)` keeps the first `n` of them and gives their view. Without a commit nothing was
- * taken. All three are read again after each `reserve` or `commit`.
+ * taken. All four are read again after each `reserve` or `commit`.
  *
  * @internal
  */
 export interface Window {
   /** The current chunk, whole. */
   readonly bytes: Uint8Array
+  /** The same bytes, for stores of several at once. */
+  readonly view: DataView
   /** Where the next byte goes. */
   readonly offset: number
   /** The end of what may be written. */

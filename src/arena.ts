@@ -1,6 +1,7 @@
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 import { window, type AlignOptions, type Window } from './allocator.js'
 import { BaseAllocator } from './base-allocator.js'
+import { BufferView } from './buffer-view.js'
 import { alignment, checkBytes, MAX_BYTES } from './checks.js'
 import { byteSize, type ByteSize } from './byte-size.js'
 import { arenaOf, type Chunk, type ChunkStore } from './chunk-store.js'
@@ -24,6 +25,7 @@ export interface ResetOptions {
 const POISON = 0xa5
 const NOTHING: Chunk = new ArrayBuffer(0)
 const NO_BYTES = new Uint8Array(NOTHING)
+const NO_VIEW = new DataView(NOTHING)
 const UNLEASED = -1
 
 /**
@@ -133,7 +135,7 @@ export class Arena extends BaseAllocator implements Disposable {
     const end = start + bytes
     if (end <= this.#limit && (bytes | 0) === bytes && bytes >= 0) {
       try {
-        const view = Buffer.from(this.#buffer, start, bytes)
+        const view = new BufferView(this.#buffer, start, bytes)
         this.#offset = end
         return view
       } catch (error) {
@@ -305,7 +307,7 @@ export class Arena extends BaseAllocator implements Disposable {
   #allocSlow(bytes: number): Buffer {
     checkBytes(bytes)
     const start = this.#take(bytes, 8)
-    return Buffer.from(this.#buffer, start, bytes)
+    return new BufferView(this.#buffer, start, bytes)
   }
 
   /** Bumps past `bytes` aligned bytes and gives where they start in the current chunk. */
@@ -504,7 +506,7 @@ export class Arena extends BaseAllocator implements Disposable {
       if (!(bytes >= 0 && start + bytes <= arena.#limit)) {
         throw new RangeError(`commit: expected at most ${arena.#limit - start} bytes, got ${bytes}`)
       }
-      const view = Buffer.from(arena.#buffer, start, bytes)
+      const view = new BufferView(arena.#buffer, start, bytes)
       arena.#offset = start + bytes
       return view
     },
@@ -513,7 +515,7 @@ export class Arena extends BaseAllocator implements Disposable {
       if (piece.buffer !== arena.#buffer || start + piece.length !== arena.#offset) return undefined
       if (start + bytes > arena.#limit) return undefined
       arena.#offset = start + bytes
-      return Buffer.from(arena.#buffer, start, bytes)
+      return new BufferView(arena.#buffer, start, bytes)
     },
     shrink(arena: Arena, piece: Buffer, bytes: number): void {
       const start = piece.byteOffset
@@ -528,15 +530,21 @@ export class Arena extends BaseAllocator implements Disposable {
 /** The window over an arena's current chunk. */
 class ArenaWindow implements Window {
   readonly #arena: Arena
+  // Made when first asked for: whoever only allocates needs neither.
   #bytes: Uint8Array | undefined
+  #view: DataView | undefined
 
   constructor(arena: Arena) {
     this.#arena = arena
   }
 
+  // Small enough for V8 to inline whatever else is inlined.
   get bytes(): Uint8Array {
-    return (this.#bytes ??=
-      this.#arena.capacityBytes === 0 ? NO_BYTES : new Uint8Array(Arena.bump.buffer(this.#arena)))
+    return this.#bytes ?? this.#makeBytes()
+  }
+
+  get view(): DataView {
+    return this.#view ?? this.#makeView()
   }
 
   get offset(): number {
@@ -563,9 +571,20 @@ class ArenaWindow implements Window {
     Arena.bump.shrink(this.#arena, piece, bytes)
   }
 
+  #makeBytes(): Uint8Array {
+    const none = this.#arena.capacityBytes === 0
+    return (this.#bytes = none ? NO_BYTES : new Uint8Array(Arena.bump.buffer(this.#arena)))
+  }
+
+  #makeView(): DataView {
+    const none = this.#arena.capacityBytes === 0
+    return (this.#view = none ? NO_VIEW : new DataView(Arena.bump.buffer(this.#arena)))
+  }
+
   /** The current chunk is another one. */
   moved(): void {
     this.#bytes = undefined
+    this.#view = undefined
   }
 }
 

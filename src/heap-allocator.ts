@@ -1,11 +1,12 @@
 import { Buffer } from 'node:buffer'
 import { window, type AlignOptions, type Window } from './allocator.js'
 import { BaseAllocator } from './base-allocator.js'
+import { BufferView } from './buffer-view.js'
 import { alignment, checkBytes } from './checks.js'
 import { PrimarenaError } from './errors.js'
 import type { Owner } from './owner.js'
 
-const EMPTY = new Uint8Array(0)
+const EMPTY = new Uint8Array(new ArrayBuffer(0))
 
 /** A scratch below this stays for the next reservation; a larger one goes with its commit. */
 const KEPT_SCRATCH_BYTES = 64 * 1024
@@ -115,10 +116,11 @@ export class HeapAllocator extends BaseAllocator implements Disposable {
   }
 }
 
-/** Native code writes into a scratch Buffer; a commit hands out what was written. */
+/** Writers write into a scratch; a commit hands out what was written. */
 class HeapWindow implements Window {
   readonly #take: (bytes: number) => void
-  #scratch: Uint8Array = EMPTY
+  #scratch: Uint8Array<ArrayBuffer> = EMPTY
+  #view: DataView | undefined
   offset = 0
 
   constructor(take: (bytes: number) => void) {
@@ -129,6 +131,10 @@ class HeapWindow implements Window {
     return this.#scratch
   }
 
+  get view(): DataView {
+    return (this.#view ??= new DataView(this.#scratch.buffer))
+  }
+
   get limit(): number {
     return this.#scratch.length
   }
@@ -136,20 +142,20 @@ class HeapWindow implements Window {
   reserve(bytes: number): void {
     checkBytes(bytes)
     this.#take(0)
-    if (this.#scratch.length >= bytes) return
     // Made zeroed: nothing of the heap shows through what native code leaves unwritten.
-    this.#scratch = new Uint8Array(new ArrayBuffer(Math.max(bytes, 4096)))
+    if (this.#scratch.length < bytes) this.#aim(new Uint8Array(new ArrayBuffer(Math.max(bytes, 4096))))
   }
 
   commit(bytes: number): Buffer {
     this.#take(bytes)
-    const { buffer } = this.#scratch
-    if (bytes * 2 >= this.#scratch.length && bytes >= 4096) {
-      this.#scratch = EMPTY
-      return Buffer.from(buffer as ArrayBuffer, 0, bytes)
+    const { buffer, length } = this.#scratch
+    if (bytes * 2 >= length && bytes >= 4096) {
+      this.#aim(EMPTY)
+      return new BufferView(buffer, 0, bytes)
     }
-    const copy = Buffer.from(Buffer.from(buffer as ArrayBuffer, 0, bytes))
-    if (this.#scratch.length > KEPT_SCRATCH_BYTES) this.#scratch = EMPTY
+    const copy = Buffer.allocUnsafe(bytes)
+    copy.set(new Uint8Array(buffer, 0, bytes))
+    if (length > KEPT_SCRATCH_BYTES) this.#aim(EMPTY)
     return copy
   }
 
@@ -160,6 +166,11 @@ class HeapWindow implements Window {
   shrink(): void {}
 
   forget(): void {
-    this.#scratch = EMPTY
+    this.#aim(EMPTY)
+  }
+
+  #aim(scratch: Uint8Array<ArrayBuffer>): void {
+    this.#scratch = scratch
+    this.#view = undefined
   }
 }

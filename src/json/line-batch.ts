@@ -95,6 +95,11 @@ class BatchWindow implements Window {
     return this.#batch
   }
 
+  get view(): DataView {
+    const { buffer, byteOffset, length } = this.#batch
+    return new DataView(buffer, byteOffset, length)
+  }
+
   get limit(): number {
     return this.#batch.length
   }

@@ -17,9 +17,7 @@ import {
 } from './template-parse.js'
 import { JsonDocument } from './document.js'
 import { validate } from './validate.js'
-
-/** Strings from here on are written by one engine call and escaped natively in a second pass. */
-export const LONG_STRING = 40
+import { LONG_STRING } from './write-string.js'
 
 /** Flag of an optional value. */
 export const ABSENT = 0
@@ -50,8 +48,8 @@ export class Values {
   hasReady = false
   /** Constant bytes of all rows. */
   rowBytes = 0
-  /** True when a string is `LONG_STRING` or longer. */
-  hasLong = false
+  /** UTF-16 units of the strings that have `LONG_STRING` or more. */
+  longUnits = 0
 
   /** Room for `count` more numbers after `used`; gives the numbers. */
   room(used: number, count: number): Float64Array {
@@ -76,7 +74,7 @@ export class Values {
     this.readyBytes = 0
     this.hasReady = false
     this.rowBytes = 0
-    this.hasLong = false
+    this.longUnits = 0
   }
 
   /** Bytes that are surely enough to write these values, escapes of long strings apart. */
@@ -85,8 +83,8 @@ export class Values {
       this.rowBytes +
       this.numberCount * NUMBER_BYTES +
       this.stringCount * 2 +
-      this.units * (this.hasLong ? 3 : 6) +
-      (this.hasLong ? this.stringCount * LONG_STRING * 3 : 0) +
+      this.units * 6 -
+      this.longUnits * 3 +
       this.readyBytes
     )
   }
@@ -276,7 +274,7 @@ function text(values: Values, value: string): void {
   values.strings[values.stringCount++] = value
   number(values, value.length)
   values.units += value.length
-  if (value.length >= LONG_STRING) values.hasLong = true
+  if (value.length >= LONG_STRING) values.longUnits += value.length
 }
 
 /** Takes in JSON text or ready bytes. */

@@ -1,19 +1,22 @@
 /** JSON templates: constant bytes with holes, rendered to bytes. */
 import { Buffer } from 'node:buffer'
 import { types } from 'node:util'
-import { window, type Allocator, type Window, type WindowedAllocator } from '../allocator.js'
+import { windowOf, type Allocator, type Window } from '../allocator.js'
 import { inputBytes, type BytesInput } from '../bytes.js'
 import { HeapAllocator } from '../heap-allocator.js'
 import { FAILED, NativeTemplate, callNative, raw, takeLastError } from '../native.js'
 import { FieldsProgram, type FieldSpecs } from './fields.js'
+import { finish, longStrings, NEEDS_MORE, neededBytes } from './long-strings.js'
 import { generate } from './template-codegen.js'
+import type { RenderFlat } from './template-flat-source.js'
 import { FilledTemplate } from './template-from.js'
 import { parseTemplate, templateError, type Step } from './template-parse.js'
 import { encodeProgram } from './template-program.js'
 import { validate } from './validate.js'
 import type { TemplateShape, TemplateValues } from './template-types.js'
 import { literalBytes, makeCollect, Values, type Collect } from './template-values.js'
-import { finish, makeWrite, Target, type Write } from './template-write.js'
+import { makeWrite, type Write } from './template-write.js'
+import { LONG_STRING } from './write-string.js'
 
 /**
  * From so many values on the native side writes: handing them over costs about 1.5 µs for 150 strings, and
@@ -24,15 +27,11 @@ const NATIVE_VALUES = 96
 /** Up to this, room for the worst case is simply reserved; above it the output is measured. */
 const MOST_BOUND_BYTES = 16 * 1024
 
-/** Added by the native side to a size that it needs (`NEEDS_MORE` in `template.rs`). */
-const NEEDS_MORE = 16
-
 /** Where plain Buffers come from. */
 const heap = new HeapAllocator()
 
-/** What templates share: values and target are in use by one rendering at a time. */
+/** What templates share: values are in use by one rendering at a time. */
 let spareValues: Values | undefined
-const target = new Target()
 
 /** Constructor argument of templates that `json.template` did not make. */
 const internal: unique symbol = Symbol('primarena.template') as never
@@ -51,6 +50,7 @@ export class Template<V = unknown> {
   readonly #steps: readonly Step[]
   readonly #collect: Collect
   readonly #write: Write
+  readonly #flat: RenderFlat | undefined
   readonly #fixedBytes: number
   /** The whole output, when the template has no holes. */
   readonly #constant: Uint8Array | undefined
@@ -73,6 +73,7 @@ export class Template<V = unknown> {
     const fast = generated ? generate(steps) : undefined
     this.#collect = fast?.collect ?? makeCollect(steps)
     this.#write = fast?.write ?? makeWrite(steps)
+    this.#flat = fast?.render
     this.#fixedBytes = literalBytes(steps)
   }
 
@@ -90,7 +91,9 @@ export class Template<V = unknown> {
    * what the allocator throws; what a getter of `values` throws.
    */
   render(values: V, allocator?: Allocator): Buffer {
-    const window = windowOf(allocator)
+    const window = windowOf(allocator === undefined ? heap : allocator, 'render')
+    const flat = this.#flat
+    if (flat !== undefined) return flat(values, window)
     const constant = this.#constant
     if (constant !== undefined) {
       window.reserve(constant.length)
@@ -143,7 +146,7 @@ export class Template<V = unknown> {
   ): Buffer {
     const collected = new Values()
     template.#collect(values, collected)
-    const window = windowOf(allocator)
+    const window = windowOf(allocator === undefined ? heap : allocator, 'render')
     return way === 'native' && !collected.hasReady
       ? template.#native(collected, window)
       : template.#javascript(collected, window, template.#fixedBytes + collected.boundBytes)
@@ -160,27 +163,22 @@ export class Template<V = unknown> {
     for (;;) {
       // Reserve also when there is room: it is the allocator's word that its chunk is still there.
       window.reserve(room)
-      const { bytes, offset } = window
-      target.aim(bytes)
-      let end: number
-      try {
-        end = finish(target, this.#write(target, offset, values))
-      } finally {
-        target.drop()
-      }
+      const { bytes, view, offset } = window
+      longStrings.begin()
+      const end = finish(bytes, this.#write(bytes, view, offset, values))
       if (end >= 0) return window.commit(end - offset)
       // Escapes of long strings did not fit; now the size is known.
-      room = -end - NEEDS_MORE - offset + bound
+      room = neededBytes(end) - offset + bound
     }
   }
 
   /** `bound` with the real size of the strings, where the worst case would be too much to ask for. */
   #measured(values: Values, bound: number): number {
-    if (!values.hasLong) return bound
-    let bytes = bound - values.units * 3
+    if (values.longUnits === 0) return bound
+    let bytes = bound - values.longUnits * 3
     for (let index = 0; index < values.stringCount; index++) {
       const text = values.strings[index]!
-      if (typeof text === 'string') bytes += Buffer.byteLength(text)
+      if (typeof text === 'string' && text.length >= LONG_STRING) bytes += Buffer.byteLength(text)
     }
     return bytes
   }
@@ -201,13 +199,6 @@ export class Template<V = unknown> {
     if (length === FAILED) throw takeLastError()
     return window.commit(length)
   }
-}
-
-function windowOf(allocator: Allocator | undefined): Window {
-  const of = allocator === undefined ? heap : (allocator as WindowedAllocator)
-  const found = (of as Partial<WindowedAllocator> | null)?.[window]
-  if (found === undefined) throw new TypeError('expected an allocator (an Arena or a HeapAllocator)')
-  return found
 }
 
 /**

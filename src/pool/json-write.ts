@@ -2,15 +2,8 @@
 import { Buffer } from 'node:buffer'
 import type { WindowedAllocator } from '../allocator.js'
 import { PrimarenaError } from '../errors.js'
-import {
-  NO_ROOM,
-  NUMBER_ROOM,
-  stringRoom,
-  writeLiteral,
-  writeNumber,
-  writeString,
-  writeText,
-} from '../json/writer.js'
+import { NUMBER_ROOM, writeBoolean, writeNull, writeNumber } from '../json/write-number.js'
+import { isWellFormed, LONG_STRING, writeInside, writeString, writeText } from '../json/write-string.js'
 import { RawJson, StorageHandle } from './json-handle.js'
 import { JsonOutput } from './json-output.js'
 import { MemberStorage, type ElementStorage } from './json-storage.js'
@@ -21,11 +14,17 @@ const MAX_DEPTH = 1000
 /** Bytes asked for at first; a window is usually much larger. */
 const HINT_BYTES = 512
 
+/** Room that is asked for without a look at what a text really needs. */
+const MOST_GUESSED_BYTES = 4096
+
 /** What a writer answers when code of the user would have to run, and `output.direct` forbids it. */
 const NEEDS_CODE = -2
 
 /** What it answers for a value that is left out. */
 const NOTHING = -3
+
+/** What it answers for a value that takes more than a short one. */
+const NOT_SHORT = -1
 
 /** One output for whoever is not inside another: `toJSON` of a member may write containers too. */
 let spare: JsonOutput | undefined = new JsonOutput()
@@ -93,34 +92,30 @@ function enter(output: JsonOutput, container: StorageHandle): MemberStorage | El
 }
 
 function writeMembers(output: JsonOutput, at: number, object: StorageHandle, storage: MemberStorage): number {
-  let { bytes, limit } = output
+  let { bytes, view, limit } = output
   let isFirst = true
   for (let position = 0; position < storage.size; position++) {
     const value = storage.values[position]
     if (value === undefined) continue
-    const name = storage.names[position]!
-    const nameBytes = name.bytes
-    const nameLength = nameBytes.length
-    if (at + nameLength + NUMBER_ROOM > limit) {
-      at = output.grow(at, nameLength + NUMBER_ROOM)
-      bytes = output.bytes
-      limit = output.limit
+    const { words, length } = storage.names[position]!
+    // The last word of the name may go over its end.
+    if (at + length + NUMBER_ROOM > limit) {
+      at = output.grow(at, length + NUMBER_ROOM)
+      ;({ bytes, view, limit } = output)
     }
     const nameStart = at
-    for (let index = 0; index < nameLength; index++) bytes[at++] = nameBytes[index]!
+    for (let index = 0; index < words.length; index++) view.setInt32(at + index * 4, words[index]!, true)
     if (isFirst) bytes[nameStart] = 0x7b
-    let end = NO_ROOM
-    if (typeof value === 'string') end = writeString(bytes, at, limit, value)
-    else if (typeof value === 'number') end = writeNumber(bytes, at, limit, value)
-    else if (typeof value === 'boolean' || value === null) end = writeLiteral(bytes, at, limit, value)
+    at += length
+    let end = writeShort(bytes, view, at, limit, value)
     if (end < 0) {
       const nameOffset = nameStart - output.start
-      output.path[output.depth - 1] = name.key
-      end = writeSlow(output, at, name.key, value)
+      const { key } = storage.names[position]!
+      output.path[output.depth - 1] = key
+      end = writeSlow(output, at, key, value)
       if (end === NEEDS_CODE) return NEEDS_CODE
       if (object.peek !== storage) throw staleAt(output)
-      bytes = output.bytes
-      limit = output.limit
+      ;({ bytes, view, limit } = output)
       if (end === NOTHING) {
         at = output.start + nameOffset
         continue
@@ -138,33 +133,40 @@ function writeElements(
   array: StorageHandle,
   storage: ElementStorage,
 ): number {
-  let { bytes, limit } = output
+  let { bytes, view, limit } = output
   for (let position = 0; position < storage.size; position++) {
     const value = storage.values[position]
     if (at + 1 + NUMBER_ROOM > limit) {
       at = output.grow(at, 1 + NUMBER_ROOM)
-      bytes = output.bytes
-      limit = output.limit
+      ;({ bytes, view, limit } = output)
     }
     bytes[at++] = position === 0 ? 0x5b : 0x2c
-    let end = NO_ROOM
-    if (typeof value === 'string') end = writeString(bytes, at, limit, value)
-    else if (typeof value === 'number') end = writeNumber(bytes, at, limit, value)
-    else if (typeof value === 'boolean' || value === null) end = writeLiteral(bytes, at, limit, value)
-    else if (value === undefined) end = writeLiteral(bytes, at, limit, null)
+    let end = value === undefined ? writeNull(view, at) : writeShort(bytes, view, at, limit, value)
     if (end < 0) {
       const offset = at - output.start
       output.path[output.depth - 1] = position
       end = writeSlow(output, at, String(position), value)
       if (end === NEEDS_CODE) return NEEDS_CODE
       if (array.peek !== storage) throw staleAt(output)
-      bytes = output.bytes
-      limit = output.limit
-      if (end === NOTHING) end = writeLiteral(bytes, output.start + offset, limit, null)
+      ;({ bytes, view, limit } = output)
+      if (end === NOTHING) end = writeNull(view, output.start + offset)
     }
     at = end
   }
   return writeEnd(output, at, storage.size === 0 ? 0x5b : 0, 0x5d)
+}
+
+/** A value for which `NUMBER_ROOM` is enough, or a short string that has room; else `NOT_SHORT`. */
+function writeShort(bytes: Uint8Array, view: DataView, at: number, limit: number, value: unknown): number {
+  if (typeof value === 'string') {
+    const { length } = value
+    return length < LONG_STRING && at + length * 6 + 2 <= limit
+      ? writeString(bytes, view, at, value)
+      : NOT_SHORT
+  }
+  if (typeof value === 'number') return writeNumber(bytes, view, at, value)
+  if (typeof value === 'boolean') return writeBoolean(bytes, view, at, value)
+  return value === null ? writeNull(view, at) : NOT_SHORT
 }
 
 /** The closing bracket, after the opening one when nothing has written that. */
@@ -178,20 +180,38 @@ function writeEnd(output: JsonOutput, at: number, opening: number, closing: numb
 
 /** Everything but a short value that fits. Gives `NOTHING` for what `JSON.stringify` leaves out. */
 function writeSlow(output: JsonOutput, at: number, key: string, value: unknown): number {
-  if (typeof value === 'string') {
-    at = output.grow(at, stringRoom(value))
-    return writeString(output.bytes, at, output.limit, value)
-  }
+  if (typeof value === 'string') return writeAnyString(output, at, value)
   if (typeof value === 'symbol') return NOTHING
   if (value instanceof StorageHandle) return writeContainer(output, at, value)
   if (value instanceof RawJson) return writeRaw(output, at, value.bytes)
   if (output.direct) return NEEDS_CODE
   const json = stringifyMember(key, value)
-  if (json === undefined) return NOTHING
-  const end = writeText(output.bytes, at, output.limit, json)
-  if (end >= 0) return end
-  at = output.grow(at, Buffer.byteLength(json))
-  return writeText(output.bytes, at, output.limit, json)
+  return json === undefined ? NOTHING : writeJson(output, at, json)
+}
+
+function writeAnyString(output: JsonOutput, at: number, text: string): number {
+  const { length } = text
+  const isLong = length >= LONG_STRING
+  // Code of the user, which may run when this is not direct, may write long strings of its own meanwhile.
+  if (isLong && !(output.direct && isWellFormed(text))) return writeJson(output, at, JSON.stringify(text))
+  at = ensure(output, at, 2 + length * (isLong ? 3 : 6), text)
+  output.bytes[at] = 0x22
+  const end = writeInside(output.bytes, output.view, at + 1, text)
+  output.bytes[end] = 0x22
+  return end + 1
+}
+
+/** Writes what is JSON already. */
+function writeJson(output: JsonOutput, at: number, json: string): number {
+  at = ensure(output, at, json.length * 3, json)
+  return writeText(output.bytes, at, json)
+}
+
+/** Makes room for `bytes`, or, where that would be much more than the UTF-8 of `text` needs, for that. */
+function ensure(output: JsonOutput, at: number, bytes: number, text: string): number {
+  if (at + bytes <= output.limit) return at
+  const needed = bytes <= MOST_GUESSED_BYTES ? bytes : 2 + Buffer.byteLength(text)
+  return at + needed <= output.limit ? at : output.grow(at, needed)
 }
 
 function writeRaw(output: JsonOutput, at: number, raw: Uint8Array): number {
