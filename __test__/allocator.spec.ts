@@ -1,5 +1,5 @@
 import test from 'ava'
-import { HeapAllocator, Memory, type Allocator } from 'primarena'
+import { HeapAllocator, Memory, type Allocator, type PrimarenaError } from 'primarena'
 
 // One suite for both allocators: a primitive must work with either.
 
@@ -97,7 +97,12 @@ for (const [name, open] of Object.entries(allocators)) {
     t.is((await allocator.collect(new Blob(['web']).stream() as never)).toString(), 'web')
     const big = Array.from({ length: 50 }, (_, index) => Buffer.alloc(10_000, index))
     t.true((await allocator.collect(big)).equals(Buffer.concat(big)))
-    await t.throwsAsync(allocator.collect(big, { maxBytes: 20_000 }), { code: 'ERR_BUDGET_EXCEEDED' })
+    const error = await t.throwsAsync(allocator.collect(big, { maxBytes: 20_000 }), {
+      code: 'ERR_BUDGET_EXCEEDED',
+    })
+    const [level, ...above] = (error as PrimarenaError).chain!
+    t.like(level, { name: 'collect', limitBytes: 20_000, refused: true })
+    t.deepEqual(above, [])
     await t.throwsAsync(
       allocator.collect(
         (async function* () {

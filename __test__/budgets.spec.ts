@@ -54,8 +54,8 @@ test.serial(
 )
 
 test.serial('sessions have limits of their own, for chunks and for ordinary memory', async (t) => {
-  const memory = new Memory()
-  const session = memory.agent('a').session('small', { budget: 256 * KIB })
+  const memory = new Memory({ name: 'service' })
+  const session = memory.agent('a', { budget: 8 * MIB }).session('small', { budget: 256 * KIB })
   const take = (usesArena: boolean) =>
     memory.primitive('take', async (ctx, bytes: number) => ctx.allocator.alloc(bytes).length, {
       arena: usesArena,
@@ -65,8 +65,15 @@ test.serial('sessions have limits of their own, for chunks and for ordinary memo
     const error = (await t.throwsAsync(session.run(take(usesArena), 300 * KIB), {
       code: 'ERR_BUDGET_EXCEEDED',
     })) as PrimarenaError
-    t.is(error.chain![0]!.name, 'a/small')
-    t.is(error.chain![0]!.limitBytes, 256 * KIB)
+    t.deepEqual(
+      error.chain!.map(({ name, limitBytes, refused }) => ({ name, limitBytes, refused })),
+      [
+        { name: 'a/small', limitBytes: 256 * KIB, refused: true },
+        { name: 'a', limitBytes: 8 * MIB, refused: false },
+        { name: 'service', limitBytes: Infinity, refused: false },
+        { name: 'process', limitBytes: Infinity, refused: false },
+      ],
+    )
     t.is(session.heldBytes, 0)
   }
   // Two at once share the limit.

@@ -4,10 +4,10 @@ import { byteSize, type ByteSize } from './byte-size.js'
 import { checkObject } from './checks.js'
 import type { Place } from './place.js'
 import { endRuns, runsOption, type DisposeOptions } from './dispose.js'
-import { PrimarenaError } from './errors.js'
+import { PrimarenaError, type BudgetLevel } from './errors.js'
 import { OpenCount } from './open-count.js'
 import type { Memory } from './memory.js'
-import type { NativeManager } from './native.js'
+import { callNative, type NativeManager } from './native.js'
 import { OwnerNode } from './owner-node.js'
 import type { ObjectPool } from './pool/object-pool.js'
 import type { ObjectPoolOptions } from './pool/object-pool-options.js'
@@ -104,7 +104,7 @@ export class Agent implements Place, AsyncDisposable {
       options?.softBudget === undefined ? undefined : byteSize(options.softBudget, 'softBudget')
     let session = this.#sessions?.get(id)
     if (session === undefined) {
-      const budget = new BudgetCounter(`${this.id}/${id}`, Infinity)
+      const budget = new BudgetCounter(`${this.id}/${id}`, Infinity, () => this.#levels())
       budget.onSoft = this.memory.onSessionSoft
       session = new Session({ memory: this.memory, owner: this.owner, agent: this, id, budget })
       ;(this.#sessions ??= new Map()).set(id, session)
@@ -223,6 +223,11 @@ export class Agent implements Place, AsyncDisposable {
   end(): void {
     this.#disposed = true
     for (const session of this.sessions()) session.end()
+  }
+
+  /** The agent and what is above it: for a refusal by a session. */
+  #levels(): BudgetLevel[] {
+    return callNative(() => this.memory.store.native.levels(this.owner.number))
   }
 
   #nativeStats(): ReturnType<NativeManager['ownerStats']> | undefined {

@@ -70,7 +70,8 @@ export abstract class BaseAllocator implements WindowedAllocator {
   /**
    * Reads `stream` to its end, straight into the allocator. Valid until the allocator is reset or disposed.
    *
-   * @throws PrimarenaError ERR_BUDGET_EXCEEDED when more than `maxBytes` come; what the stream throws.
+   * @throws PrimarenaError ERR_BUDGET_EXCEEDED when more than `maxBytes` come (its chain is the one level
+   * `collect`); what the stream throws.
    */
   async collect(stream: ByteStream, options?: { maxBytes?: number }): Promise<Buffer> {
     const maxBytes = options?.maxBytes ?? MAX_BYTES
@@ -82,6 +83,7 @@ export abstract class BaseAllocator implements WindowedAllocator {
         throw new PrimarenaError(
           'ERR_BUDGET_EXCEEDED',
           `collect: expected at most ${maxBytes} bytes, got ${builder.length + bytes.length} or more`,
+          { chain: [{ name: 'collect', heldBytes: builder.length, limitBytes: maxBytes, refused: true }] },
         )
       }
       builder.write(bytes)

@@ -21,18 +21,16 @@ export class BudgetCounter {
   /** Told when what is held goes above `softBytes`. */
   onSoft: ((counter: BudgetCounter) => void) | undefined
   #isOverSoft = false
-  readonly #parent: BudgetCounter | undefined
+  readonly #above: () => readonly BudgetLevel[]
 
-  constructor(label: string, limitBytes: number, parent?: BudgetCounter) {
+  /** `above` tells the levels above this one, for a refusal. */
+  constructor(label: string, limitBytes: number, above: () => readonly BudgetLevel[] = () => []) {
     this.label = label
     this.limitBytes = limitBytes
-    this.#parent = parent
+    this.#above = above
   }
 
-  /**
-   * The most bytes that this level and those above it still allow; throws when `bytes` are more and whoever
-   * hears of refusals has no help.
-   */
+  /** The most bytes that this level still allows; throws when `bytes` are more and whoever hears of it has no help. */
   headroom(bytes: number, listener?: RefusalListener): number {
     let left = this.limitBytes - this.heldBytes
     if (left < bytes) {
@@ -40,8 +38,7 @@ export class BudgetCounter {
       if (listener?.onRefused?.(error) === true) left = this.limitBytes - this.heldBytes
       if (left < bytes) throw error
     }
-    const above = this.#parent === undefined ? Infinity : this.#parent.headroom(bytes, listener)
-    return left < above ? left : above
+    return left
   }
 
   add(bytes: number): void {
@@ -51,28 +48,20 @@ export class BudgetCounter {
       this.#isOverSoft = true
       this.onSoft?.(this)
     }
-    this.#parent?.add(bytes)
   }
 
   remove(bytes: number): void {
     this.heldBytes -= bytes
     // As in the native tree: armed again an eighth below, so that a level at the border is told of once.
     if (this.#isOverSoft && this.heldBytes <= this.softBytes * 0.875) this.#isOverSoft = false
-    this.#parent?.remove(bytes)
-  }
-
-  #level(refused: boolean): BudgetLevel {
-    return { name: this.label, heldBytes: this.heldBytes, limitBytes: this.limitBytes, refused }
   }
 
   #exceeded(bytes: number): PrimarenaError {
-    const chain = [this.#level(true)]
-    for (let above = this.#parent; above; above = above.#parent) chain.push(above.#level(false))
+    const { label: name, heldBytes, limitBytes } = this
     return new PrimarenaError(
       'ERR_BUDGET_EXCEEDED',
-      `${this.label} holds ${formatBytes(this.heldBytes)} of ${formatBytes(this.limitBytes)} and asks for ` +
-        `${formatBytes(bytes)} more`,
-      { chain },
+      `${name} holds ${formatBytes(heldBytes)} of ${formatBytes(limitBytes)} and asks for ${formatBytes(bytes)} more`,
+      { chain: [{ name, heldBytes, limitBytes, refused: true }, ...this.#above()] },
     )
   }
 }

@@ -297,6 +297,25 @@ fn limits_lowered_below_use_refuse_until_enough_is_back() {
 }
 
 #[test]
+fn the_levels_of_an_owner_are_known_without_a_refusal() {
+    let World { mut manager, .. } = world(Options::default());
+    let agent = manager.open_owner("agent", Limits { hard: MIB, ..Limits::NONE }, false).unwrap();
+    let (lease, grant) = open(&mut manager, agent, 1, 0);
+    let levels = manager.levels(agent).unwrap();
+    let names: Vec<_> = levels.iter().map(|level| level.name.as_str()).collect();
+    assert_eq!(names[0], "agent");
+    assert_eq!(levels.len(), 3, "{names:?}");
+    assert!(
+        levels.iter().all(|level| !level.refused && level.held >= u64::from(grant.capacity)),
+        "{levels:?}"
+    );
+    assert_eq!(levels[0].limit, MIB);
+    manager.close(lease, 0, &0).unwrap();
+    manager.close_owner(agent, false, &0).unwrap();
+    assert!(matches!(manager.levels(agent), Err(ManagerError::Stale { .. })));
+}
+
+#[test]
 fn paranoid_quarantines_from_the_same_owner_too() {
     let World { mut manager, .. } = world(Options { paranoid: true, ..Options::default() });
     let (lease, first) = open(&mut manager, NO_OWNER, 1, 0);

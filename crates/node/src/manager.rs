@@ -244,6 +244,12 @@ impl NativeManager {
         })
     }
 
+    /// The nodes from an owner up to the process: for refusals by a level that only JavaScript knows.
+    #[napi(catch_unwind)]
+    pub fn levels(&self, owner: u32) -> Result<Vec<BudgetLevel>> {
+        Ok(levels(with(self.id, |entry| entry.manager.levels(owner))?))
+    }
+
     #[napi(catch_unwind)]
     pub fn stats(&self) -> Result<ManagerFigures> {
         let (node, stats) = with(self.id, |entry| {
@@ -325,19 +331,23 @@ impl NativeManager {
     #[napi(catch_unwind)]
     pub fn last_refusal() -> Option<BudgetRefusal> {
         let exceeded = LAST_EXCEEDED.take()?;
-        let level = |level: budget::Level| BudgetLevel {
-            name: level.name,
-            held_bytes: level.held as f64,
-            reservation_bytes: level.reservation as f64,
-            limit_bytes: limit(level.limit),
-            refused: level.refused,
-        };
         Some(BudgetRefusal {
             requested_bytes: exceeded.requested as f64,
             injected: exceeded.injected,
-            chain: exceeded.chain.into_iter().map(level).collect(),
+            chain: levels(exceeded.chain),
         })
     }
+}
+
+fn levels(chain: Vec<budget::Level>) -> Vec<BudgetLevel> {
+    let level = |level: budget::Level| BudgetLevel {
+        name: level.name,
+        held_bytes: level.held as f64,
+        reservation_bytes: level.reservation as f64,
+        limit_bytes: limit(level.limit),
+        refused: level.refused,
+    };
+    chain.into_iter().map(level).collect()
 }
 
 impl Drop for NativeManager {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::classes::CLASSES;
 use super::table::{List, NIL, OWNER};
 use super::{Clock, Manager, ManagerError};
-use crate::budget::{self, Limits, Node, NodeStats, fault};
+use crate::budget::{self, Level, Limits, Node, NodeStats, fault};
 
 /// The number of the owner `none`: work without an agent. It differs from every agent and cannot be closed.
 pub const NO_OWNER: u32 = 0;
@@ -125,6 +125,16 @@ impl Manager {
             charged_bytes: owner.charged_bytes,
             node: owner.node.stats(),
         })
+    }
+
+    /// The nodes from an owner up to the process with their figures; none of them refuses.
+    ///
+    /// # Errors
+    /// [`ManagerError::Stale`] when the owner was closed.
+    pub fn levels(&self, owner: u32) -> Result<Vec<Level>, ManagerError> {
+        let mut levels = self.exceeded(self.owner_index(owner)?, 0, false).chain;
+        levels.iter_mut().for_each(|level| level.refused = false);
+        Ok(levels)
     }
 
     /// Charges bytes that are no chunk of this manager: slabs, documents, ordinary buffers, quanta of sessions.
