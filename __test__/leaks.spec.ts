@@ -1,11 +1,12 @@
 import diagnostics from 'node:diagnostics_channel'
-import { copyFile, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import test from 'ava'
 import { memory as defaultMemory, Memory, type LeakReport } from 'primarena'
+import { copyPackage } from './_helpers/copy.js'
 import { runChild } from './_helpers/child.js'
 import { gcUntil } from './_helpers/gc.js'
 
@@ -275,24 +276,8 @@ test('sites follow source maps where Node has them enabled', async (t) => {
 })
 
 test('a second copy of the package warns', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'primarena-'))
+  const folder = await copyPackage()
   t.teardown(() => rm(folder, { recursive: true }))
-  const root = fileURLToPath(new URL('../', import.meta.url))
-  for (const name of await readdir(root)) {
-    if (name.endsWith('.node') || name === 'dist') await symlink(join(root, name), join(folder, name))
-    if (name === 'index.js') await copyFile(join(root, name), join(folder, name))
-  }
-  await rm(join(folder, 'dist'))
-  await mkdir(join(folder, 'dist'))
-  for (const name of await readdir(join(root, 'dist'), { recursive: true, withFileTypes: true })) {
-    if (!name.isFile() || !name.name.endsWith('.js')) continue
-    const from = join(name.parentPath, name.name)
-    const to = from.replace(join(root, 'dist'), join(folder, 'dist'))
-    await mkdir(join(to, '..'), { recursive: true })
-    await copyFile(from, to)
-  }
-  await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
-  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   const copy = pathToFileURL(join(folder, 'dist', 'index.js')).href
   const { stderr, code } = await runChild(`import 'primarena'\nawait import(${JSON.stringify(copy)})`)
   t.is(code, 0, stderr)

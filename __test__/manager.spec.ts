@@ -3,7 +3,7 @@ import test from 'ava'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
-import * as addon from '../index.js'
+import * as addon from '../index.cjs'
 
 interface Details {
   handle: number
@@ -249,7 +249,7 @@ test.serial('threads share the process; a terminated one gives back all that it 
   const before = NativeManager.processStats()
   const worker = new Worker(
     `import { parentPort } from 'node:worker_threads'
-     const addon = await import(${JSON.stringify(new URL('../index.js', import.meta.url).href)})
+     const addon = await import(${JSON.stringify(new URL('../index.cjs', import.meta.url).href)})
      const raw = addon.rawFunctions()
      const native = new addon.NativeManager({ name: 'worker' })
      const owner = native.openOwner({ name: 'spec/shared', shared: true })

@@ -4,6 +4,7 @@
  */
 export type ErrorCode =
   | 'ERR_ABORTED'
+  | 'ERR_ADDON_NOT_LOADED'
   | 'ERR_ARENA_DISPOSED'
   | 'ERR_BUDGET_EXCEEDED'
   | 'ERR_CHUNK_DETACHED'

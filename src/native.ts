@@ -1,14 +1,16 @@
-/** The only importer of the native addon: its classes, and the raw functions with their types. */
-import * as addon from '../index.js'
+/** What the rest has of the native addon: its classes, and the raw functions with their types. */
+import type * as Addon from '../index.cjs'
+import { loadAddon } from './addon.js'
 import { PrimarenaError, type BudgetLevel, type ErrorCode } from './errors.js'
 
-export {
-  NativeManager,
-  NativeProgram,
-  NativeRecordPool,
-  NativeTemplate,
-  NativeTemplateCache,
-} from '../index.js'
+const addon = loadAddon()
+
+export const { NativeManager, NativeProgram, NativeRecordPool, NativeTemplate, NativeTemplateCache } = addon
+export type NativeManager = Addon.NativeManager
+export type NativeProgram = Addon.NativeProgram
+export type NativeRecordPool = Addon.NativeRecordPool
+export type NativeTemplate = Addon.NativeTemplate
+export type NativeTemplateCache = Addon.NativeTemplateCache
 
 /** What a raw call answers when it failed; `takeLastError()` says why. */
 export const FAILED = -2

@@ -19,6 +19,8 @@ export declare class NativeManager {
   /** Its idle chunks become nobody's. With `force` its open leases end and its charges are given back. */
   closeOwner(owner: number, force?: boolean | undefined | null): void
   ownerStats(owner: number): OwnerFigures
+  /** The nodes from an owner up to the process: for refusals by a level that only JavaScript knows. */
+  levels(owner: number): Array<BudgetLevel>
   stats(): ManagerFigures
   /** The size of a chunk that is in a lease or idle; 0 for any other index. */
   chunkCapacity(chunk: number): number
