@@ -313,9 +313,9 @@ fn columns_hold_what_the_naive_evaluator_finds() {
             presence: Presence::Optional,
         };
         let columns = Columns::new(&rows, members.iter().map(spec).collect(), Limits::default()).unwrap();
-        let (count, needed) = columns.layout(text.as_bytes(), false, &mut scratch).unwrap();
+        let (count, needed) = columns.read(text.as_bytes(), false, &mut scratch).unwrap();
         let mut out = vec![0xEE; needed];
-        columns.write(text.as_bytes(), &mut scratch, &mut out).unwrap();
+        columns.write(&mut scratch, &mut out).unwrap();
         let mut expected: Vec<Vec<Option<String>>> = vec![Vec::new(); members.len()];
         each_row(&tree, &text, Path::parse(&rows).unwrap().segments(), &mut |tree, text| {
             for (column, member) in members.iter().enumerate() {

@@ -32,7 +32,7 @@ struct Scratch {
     fields: fields::Scratch,
     transform: transform::Scratch,
     columns: columns::Scratch,
-    /// The program, the length of the input and the rows of the last layout of columns.
+    /// The program, the length of the input, the rows and the bytes of the last read of columns.
     laid_out: Option<(u32, usize, usize, usize)>,
     /// Output that did not fit, until `jsonTakeOutput`.
     output: Vec<u8>,
@@ -324,7 +324,7 @@ fn json_take_output(call: &Call) -> Outcome {
 
 /// `jsonColumns(program, input, bytes, offset, limit, flags, parts)`: the number of rows; `parts` gets the
 /// bytes used, and then what describes each column. −(n + 16) if n bytes are needed; the next call may then
-/// say that the layout is still good.
+/// say that what was read is still good.
 fn json_columns(call: &Call) -> Outcome {
     let (id, input, flags) = (call.u32(0)?, call.bytes(1)?, call.u32(5)?);
     let (offset, limit) = (call.usize(3)?, call.usize(4)?);
@@ -341,13 +341,13 @@ fn json_columns(call: &Call) -> Outcome {
                 {
                     (rows, bytes)
                 }
-                _ => columns.layout(input, flags & TRUST != 0, scratch).map_err(read_failure)?,
+                _ => columns.read(input, flags & TRUST != 0, scratch).map_err(read_failure)?,
             };
             let Some(out) = window.get_mut(..bytes) else {
                 *laid_out = Some((id, input.len(), rows, bytes));
                 return needs(bytes);
             };
-            let outcome = columns.write(input, scratch, out).map_err(read_failure);
+            let outcome = columns.write(scratch, out).map_err(read_failure);
             let described = scratch.parts();
             let place = parts
                 .get_mut(..described.len() + 1)

@@ -252,15 +252,15 @@ fn start(call: &Call, work: impl FnOnce(&Layout) -> std::result::Result<Work, Po
 /// Answers of `recordStep`.
 const DONE: u32 = 0;
 const PAUSED: u32 = 1;
-/// All slabs are full; the first word says how many rows are still to come.
+/// All slabs are full, and more rows are to come.
 const FULL: u32 = 2;
 /// The window is full; the second word says how much room the next record may need.
 const NARROW: u32 = 3;
 
 /// `recordStep(job, slabs, sliceMs, words, bytes?, from?, to?)`
 ///
-/// `sliceMs` 0 runs to the end. `words` (a `Uint32Array`) gets the length of the result (or the rows still
-/// to come, or the bytes written) and the room needed. `bytes` is the document of a read, or what a write
+/// `sliceMs` 0 runs to the end. `words` (a `Uint32Array`) gets the length of the result (or the bytes written)
+/// and the room needed. `bytes` is the document of a read, or what a write
 /// fills between `from` and `to`.
 fn step(call: &Call) -> Outcome {
     let slice = call.f64(2)?;
@@ -302,10 +302,7 @@ fn step(call: &Call) -> Outcome {
             Work::Read(read) => match read.step(&mut slabs, bytes, &mut pace)? {
                 Progress::Done => Some(read.result().len()),
                 Progress::Paused => None,
-                Progress::Full(rows) => {
-                    *first = rows as u32;
-                    return Ok(FULL.into());
-                }
+                Progress::Full => return Ok(FULL.into()),
             },
             Work::Write(write) => {
                 let written = write.step(&slabs, bytes, &mut pace)?;

@@ -6,11 +6,12 @@
 
 use super::captures::Capture;
 use super::fault::Limits;
-use super::number::{parse_f64, parse_integer};
+use super::number::{f64_in, integer_in};
 use super::path::Path;
-use super::program::{CompileError, Finder, Found, Presence, ReadError, Slots};
+use super::program::{CompileError, Presence, ReadError};
+use super::rows::{self, Cursor, RowSink, Rows, plain_string, scalar_stop, skip};
 use super::text::push_utf8;
-use super::value::{Decoded, Kind, decode};
+use super::value::{Decoded, Kind, Mismatch, decode};
 use crate::error::Code;
 
 /// Bytes that each part is aligned to, given an output that is.
@@ -42,50 +43,53 @@ struct Column {
 #[derive(Debug)]
 pub struct Columns {
     columns: Vec<Column>,
-    finder: Finder,
+    rows: Rows,
 }
 
 /// Memory of a read, kept for the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    found: Found,
+    cursor: Cursor,
     rows: usize,
-    /// Whether texts may be no UTF-8.
-    trust: bool,
-    cursors: Vec<Cursor>,
+    cells: Vec<Cells>,
     parts: Vec<f64>,
     text: Vec<u8>,
 }
 
-/// Where a column is, and how far it is written.
-#[derive(Clone, Copy, Debug, Default)]
-struct Cursor {
-    validity: usize,
-    values: usize,
-    text: usize,
-    text_end: usize,
-    /// Where the next text goes.
-    next: usize,
-    /// Rows whose text has its end written.
+/// The values of one column, as they will be in the output.
+#[derive(Debug, Default)]
+struct Cells {
+    /// A bit for each row.
+    valid: Vec<u8>,
+    /// Values; of texts the offsets, one more than rows.
+    values: Vec<u8>,
+    text: Vec<u8>,
+    /// Rows whose text has its end in `values`.
     ended: usize,
-    valid: usize,
 }
+
+/// Rows that memory is prepared for at a time; a multiple of 8.
+const BLOCK: usize = 64;
+
+/// Bytes of a column whose memory is kept between documents.
+const MOST_IDLE_BYTES: usize = 1 << 20;
 
 impl Scratch {
     /// Gives memory back that a large document needed.
     pub fn trim(&mut self) {
-        self.found.trim();
+        self.cursor.trim();
         self.text = Vec::new();
+        if self.cells.iter().any(|cells| cells.values.capacity().max(cells.text.capacity()) > MOST_IDLE_BYTES)
+        {
+            self.cells = Vec::new();
+        }
     }
 
-    /// [`PART_WIDTH`] numbers for each column of the last [`Columns::layout`] and [`Columns::write`].
+    /// [`PART_WIDTH`] numbers for each column of the last [`Columns::write`].
     pub fn parts(&self) -> &[f64] {
         &self.parts
     }
 }
-
-/// The slot of the rows.
-const ROWS: u32 = 0;
 
 impl Columns {
     /// Compiles columns of the rows at `rows`.
@@ -94,8 +98,7 @@ impl Columns {
     /// A path that is not understood, too many of them, or a column that may have many values in a row.
     pub fn new(rows: &str, specs: Vec<ColumnSpec>, limits: Limits) -> Result<Columns, CompileError> {
         let row_path = Path::parse(rows).map_err(|error| CompileError::path(rows, &error))?;
-        let mut slots = Slots::default();
-        slots.add(row_path.clone());
+        let mut paths = Vec::with_capacity(specs.len());
         let mut columns = Vec::with_capacity(specs.len());
         for spec in specs {
             let wrong = |error| CompileError::path(&spec.path, &error);
@@ -104,98 +107,77 @@ impl Columns {
                 let reason = "a column has one value for each row: expected a path without \"*\" and slices";
                 return Err(CompileError::new(&spec.path, reason));
             }
-            slots.add(row_path.join(&path).map_err(wrong)?);
+            row_path.join(&path).map_err(wrong)?;
+            paths.push(path);
             let tail = spec.path.strip_prefix('$').unwrap_or(&spec.path);
             let dot = if tail.is_empty() || tail.starts_with(['.', '[', '/']) { "" } else { "." };
             let full = format!("{rows}{dot}{tail}");
             columns.push(Column { spec, full });
         }
-        Ok(Columns { columns, finder: slots.finish(limits)? })
+        Ok(Columns { columns, rows: Rows::new(&row_path, &paths, limits)? })
     }
 
-    /// Looks for the rows of `input` and answers how many there are, and how many bytes
+    /// Reads the rows of `input` into `scratch` and answers how many there are, and how many bytes
     /// [`Columns::write`] needs.
     ///
     /// # Errors
-    /// `JsonSyntax`, `JsonLimit`.
-    pub fn layout(
+    /// `JsonSyntax`, `JsonType`, `JsonMissing`; `JsonLimit`, also if a column's texts have 2 GiB together.
+    pub fn read(
         &self,
         input: &[u8],
         trust: bool,
         scratch: &mut Scratch,
     ) -> Result<(usize, usize), ReadError> {
-        let Scratch { found, rows, cursors, .. } = scratch;
-        self.finder.find(input, trust, found)?;
+        let Scratch { cursor, rows, cells, text, .. } = scratch;
         *rows = 0;
-        cursors.clear();
-        cursors.resize(self.columns.len(), Cursor::default());
-        // First the bytes of text of each column. Decoding never makes a text longer: U+FFFD takes 3 bytes,
-        // and \ud800 six. Only broken UTF-8 can triple; a valid document has none.
-        let grow = if trust { 3 } else { 1 };
-        for capture in found.captures.iter() {
-            match capture.slot.checked_sub(ROWS + 1) {
-                None => *rows += 1,
-                Some(column) => cursors[column as usize].text_end += grow * capture.of(input).len(),
-            }
+        cells.resize_with(self.columns.len(), Cells::default);
+        for (column, cells) in self.columns.iter().zip(&mut *cells) {
+            cells.clear(column.spec.kind);
         }
-        let mut end = 0_usize;
-        let mut take = |bytes: usize| {
-            let start = end;
-            end = (start + bytes).next_multiple_of(ALIGN);
-            start
-        };
-        for (column, cursor) in self.columns.iter().zip(cursors.iter_mut()) {
-            cursor.validity = take(rows.div_ceil(8));
-            match width(column.spec.kind) {
-                Some(width) => cursor.values = take(*rows * width),
-                None => {
-                    cursor.values = take((*rows + 1) * OFFSET_BYTES);
-                    cursor.text = take(cursor.text_end);
-                    cursor.next = cursor.text;
-                    cursor.text_end += cursor.text;
-                }
+        self.rows.find(input, trust, cursor)?;
+        let mut table = Table { columns: &self.columns, cells, trust, text, row: 0 };
+        while let Some(start) = self.rows.peek(input, cursor).map_err(|at| rows::broken(input, at))? {
+            if table.row.is_multiple_of(BLOCK) {
+                table.grow();
             }
+            self.rows.read(input, start, cursor, &mut table)?;
+            table.row += 1;
         }
-        scratch.trust = trust;
-        Ok((scratch.rows, end))
+        *rows = table.row;
+        let mut bytes = 0;
+        for (column, cells) in self.columns.iter().zip(cells) {
+            cells.end(column, *rows)?;
+            bytes += cells
+                .parts(column.spec.kind, *rows)
+                .map(|part| part.len().next_multiple_of(ALIGN))
+                .iter()
+                .sum::<usize>();
+        }
+        Ok((*rows, bytes))
     }
 
-    /// Writes the columns of `input`, for which [`Columns::layout`] has answered, into `out`.
+    /// Writes the columns that [`Columns::read`] has read into the front of `out`.
     ///
     /// # Errors
-    /// `JsonType`, `JsonMissing`; `JsonLimit` if `out` is too short, or texts have 2 GiB together.
-    pub fn write(&self, input: &[u8], scratch: &mut Scratch, out: &mut [u8]) -> Result<(), ReadError> {
-        let Scratch { found, rows, trust, cursors, parts, text } = scratch;
-        let mut writer = Writer { input, out, trust: *trust, text };
-        for (column, cursor) in self.columns.iter().zip(cursors.iter()) {
-            writer.clear(column.spec.kind, cursor, *rows)?;
-        }
-        // What was captured from a row follows its mark.
-        let mut row = usize::MAX;
-        for capture in found.captures.iter() {
-            match capture.slot.checked_sub(ROWS + 1) {
-                None => row = row.wrapping_add(1),
-                Some(column) => {
-                    let (column, cursor) = (&self.columns[column as usize], &mut cursors[column as usize]);
-                    writer.cell(column, cursor, row, *capture)?;
-                }
-            }
-        }
+    /// `JsonLimit` if `out` is too short.
+    pub fn write(&self, scratch: &mut Scratch, out: &mut [u8]) -> Result<(), ReadError> {
+        let Scratch { rows, cells, parts, .. } = scratch;
         parts.clear();
-        for (column, cursor) in self.columns.iter().zip(cursors.iter_mut()) {
-            if cursor.valid < *rows && column.spec.presence == Presence::Required {
-                let bits = &writer.out[cursor.validity..];
-                let row = (0..*rows).find(|row| bits[row / 8] >> (row % 8) & 1 == 0).unwrap_or_default();
-                let mut error = ReadError::missing(&column.full, column.spec.kind);
-                error.message = format!("{} in row {row}", error.message);
-                return Err(error);
+        let mut end = 0;
+        for (column, cells) in self.columns.iter().zip(cells) {
+            let missing = *rows - cells.count();
+            let all = cells.parts(column.spec.kind, *rows);
+            for part in all {
+                let room = part.len().next_multiple_of(ALIGN);
+                let place = out.get_mut(end..end + room).ok_or_else(no_room)?;
+                let (used, rest) = place.split_at_mut(part.len());
+                used.copy_from_slice(part);
+                rest.fill(0);
+                parts.push(end as f64);
+                end += room;
             }
-            if width(column.spec.kind).is_none() {
-                writer.end_texts(cursor, *rows)?;
-            }
-            let bytes = cursor.next.saturating_sub(cursor.text);
-            let numbers = [cursor.validity, cursor.values, cursor.text, bytes, *rows - cursor.valid];
-            parts.extend(numbers.map(|number| number as f64));
+            parts.push(all[2].len() as f64);
+            parts.push(missing as f64);
         }
         Ok(())
     }
@@ -215,19 +197,6 @@ fn width(kind: Kind) -> Option<usize> {
     }
 }
 
-/// A whole number of 32 bits, as almost all of them are written.
-#[inline]
-fn small_integer(raw: &[u8]) -> Option<i32> {
-    i32::try_from(parse_integer(raw)?.to_i64()?).ok()
-}
-
-struct Writer<'a> {
-    input: &'a [u8],
-    out: &'a mut [u8],
-    trust: bool,
-    text: &'a mut Vec<u8>,
-}
-
 #[cold]
 fn no_room() -> ReadError {
     ReadError {
@@ -239,142 +208,231 @@ fn no_room() -> ReadError {
     }
 }
 
-impl Writer<'_> {
-    /// No row is valid yet, and no byte is one that was there before.
-    fn clear(&mut self, kind: Kind, cursor: &Cursor, rows: usize) -> Result<(), ReadError> {
-        let end = cursor.values + width(kind).map_or((rows + 1) * OFFSET_BYTES, |width| rows * width);
-        let bytes = self.out.get_mut(cursor.validity..end.next_multiple_of(ALIGN)).ok_or_else(no_room)?;
-        let (validity, values) = bytes.split_at_mut(cursor.values - cursor.validity);
-        validity.fill(0);
-        match kind {
-            Kind::F64 | Kind::Timestamp => {
-                values.as_chunks_mut().0.fill(f64::NAN.to_le_bytes());
-            }
-            Kind::F32 => values.as_chunks_mut().0.fill(f32::NAN.to_le_bytes()),
-            _ => values.fill(0),
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn put<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> Result<(), ReadError> {
-        *self.out.get_mut(at..).and_then(|rest| rest.first_chunk_mut()).ok_or_else(no_room)? = bytes;
-        Ok(())
-    }
-
-    /// Writes one value; the kinds that most tables are of come first, without the detour over [`Decoded`].
-    #[inline]
-    fn cell(
-        &mut self,
-        column: &Column,
-        cursor: &mut Cursor,
-        row: usize,
-        capture: Capture,
-    ) -> Result<(), ReadError> {
-        let raw = capture.of(self.input);
-        let written = match column.spec.kind {
-            Kind::String => match raw {
-                [b'"', inner @ .., b'"'] => Some(self.string(cursor, row, inner)?),
-                _ => None,
-            },
-            Kind::F64 => match parse_f64(raw) {
-                Some(number) => Some(self.put(cursor.values + row * 8, number.to_le_bytes())?),
-                None => None,
-            },
-            Kind::I32 => match small_integer(raw) {
-                Some(number) => Some(self.put(cursor.values + row * 4, number.to_le_bytes())?),
-                None => None,
-            },
-            _ => None,
-        };
-        if written.is_none() && !self.other_cell(column, cursor, row, capture)? {
-            return Ok(());
-        }
-        let byte = self.out.get_mut(cursor.validity + row / 8).ok_or_else(no_room)?;
-        let bit = 1 << (row % 8);
-        // A trusted document may have two members of a name: the first counts.
-        cursor.valid += usize::from(*byte & bit == 0);
-        *byte |= bit;
-        Ok(())
-    }
-
-    /// Writes a value of any kind; false if it is `null`.
-    #[inline(never)]
-    fn other_cell(
-        &mut self,
-        column: &Column,
-        cursor: &mut Cursor,
-        row: usize,
-        capture: Capture,
-    ) -> Result<bool, ReadError> {
-        let spec = &column.spec;
-        let raw = capture.of(self.input);
-        let decoded = match spec.kind {
-            // Their text is kept as it is, and read when asked for.
-            Kind::Any | Kind::Json if raw != b"null" => Ok(Decoded::Raw),
-            kind => decode(kind, raw),
-        };
-        let wrong = || ReadError::mismatch(&column.full, spec.kind, self.input, capture);
-        let decoded = decoded.map_err(|_| wrong())?;
-        let at = |width: usize| cursor.values + row * width;
-        match (decoded, spec.kind) {
-            (Decoded::Null, _) if spec.presence == Presence::Required => return Err(wrong()),
-            (Decoded::Null, _) => return Ok(false),
-            (Decoded::Boolean(value), _) => self.put(at(1), [u8::from(value)])?,
-            (Decoded::Big(bits), _) => self.put(at(8), bits.to_le_bytes())?,
-            (Decoded::Number(n), Kind::U8) => self.put(at(1), (n as u8).to_le_bytes())?,
-            (Decoded::Number(n), Kind::I8) => self.put(at(1), (n as i8).to_le_bytes())?,
-            (Decoded::Number(n), Kind::U16) => self.put(at(2), (n as u16).to_le_bytes())?,
-            (Decoded::Number(n), Kind::I16) => self.put(at(2), (n as i16).to_le_bytes())?,
-            (Decoded::Number(n), Kind::U32) => self.put(at(4), (n as u32).to_le_bytes())?,
-            (Decoded::Number(n), Kind::I32) => self.put(at(4), (n as i32).to_le_bytes())?,
-            (Decoded::Number(n), Kind::F32) => self.put(at(4), (n as f32).to_le_bytes())?,
-            (Decoded::Number(n), _) => self.put(at(8), n.to_le_bytes())?,
-            (Decoded::Raw, _) => self.bytes(cursor, row, raw)?,
-            (Decoded::Text(inner), _) => self.string(cursor, row, inner)?,
-        }
-        Ok(true)
-    }
-
-    #[inline]
-    fn string(&mut self, cursor: &mut Cursor, row: usize, inner: &[u8]) -> Result<(), ReadError> {
-        let plain = memchr::memchr(b'\\', inner).is_none();
-        if plain && (!self.trust || std::str::from_utf8(inner).is_ok()) {
-            return self.bytes(cursor, row, inner);
-        }
-        let mut text = std::mem::take(self.text);
+impl Cells {
+    fn clear(&mut self, kind: Kind) {
+        let Cells { valid, values, text, ended } = self;
+        valid.clear();
+        values.clear();
         text.clear();
-        push_utf8(inner, &mut text);
-        let result = self.bytes(cursor, row, &text);
-        *self.text = text;
-        result
+        *ended = 0;
+        if width(kind).is_none() {
+            values.extend_from_slice(&[0; OFFSET_BYTES]);
+        }
+    }
+
+    /// Makes room for [`BLOCK`] rows more, none of which has a value.
+    fn grow(&mut self, kind: Kind) {
+        let Cells { valid, values, .. } = self;
+        valid.extend_from_slice(&[0; BLOCK / 8]);
+        match kind {
+            Kind::F64 | Kind::Timestamp => values.extend_from_slice([NAN; BLOCK].as_flattened()),
+            Kind::F32 => values.extend_from_slice([NAN_32; BLOCK].as_flattened()),
+            _ => values.resize(values.len() + BLOCK * width(kind).unwrap_or(OFFSET_BYTES), 0),
+        }
+    }
+
+    /// Writes the value of `row`.
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, row: usize, bytes: [u8; N]) {
+        if let Some(place) = self.values.get_mut(row * N..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = bytes;
+        }
+        self.mark(row);
+    }
+
+    #[inline(always)]
+    fn mark(&mut self, row: usize) {
+        if let Some(byte) = self.valid.get_mut(row / 8) {
+            *byte |= 1 << (row % 8);
+        }
     }
 
     /// Adds the text of `row`.
     #[inline]
-    fn bytes(&mut self, cursor: &mut Cursor, row: usize, bytes: &[u8]) -> Result<(), ReadError> {
-        if cursor.ended > row {
-            return Ok(());
-        }
-        self.end_texts(cursor, row)?;
-        let end = cursor.next + bytes.len();
-        if end > cursor.text_end {
-            return Err(no_room());
-        }
-        self.out.get_mut(cursor.next..end).ok_or_else(no_room)?.copy_from_slice(bytes);
-        cursor.next = end;
-        self.end_texts(cursor, row + 1)
+    fn push(&mut self, row: usize, text: &[u8]) {
+        self.end_texts(row);
+        self.text.extend_from_slice(text);
+        self.end_texts(row + 1);
+        self.mark(row);
     }
 
     /// Writes where the texts of the rows before `row` end.
     #[inline]
-    fn end_texts(&mut self, cursor: &mut Cursor, row: usize) -> Result<(), ReadError> {
-        let end = i32::try_from(cursor.next - cursor.text).map_err(|_| no_room())?;
-        while cursor.ended < row {
-            cursor.ended += 1;
-            self.put(cursor.values + cursor.ended * OFFSET_BYTES, end.to_le_bytes())?;
+    fn end_texts(&mut self, row: usize) {
+        // Too large a number is found at the end.
+        let end = self.text.len() as u32;
+        while self.ended < row {
+            self.ended += 1;
+            let place = self.values.get_mut(self.ended * OFFSET_BYTES..);
+            if let Some(place) = place.and_then(|rest| rest.first_chunk_mut()) {
+                *place = end.to_le_bytes();
+            }
+        }
+    }
+
+    /// Takes back the value of `row`, the last one.
+    fn undo(&mut self, kind: Kind, row: usize) {
+        if let Some(byte) = self.valid.get_mut(row / 8) {
+            *byte &= !(1 << (row % 8));
+        }
+        match (width(kind), kind) {
+            (None, _) if self.ended > row => {
+                self.ended = row;
+                let place = self.values.get(row * OFFSET_BYTES..).and_then(|rest| rest.first_chunk());
+                self.text.truncate(place.map_or(0, |end| u32::from_le_bytes(*end) as usize));
+            }
+            (None, _) => {}
+            (Some(8), Kind::F64 | Kind::Timestamp) => self.values[row * 8..][..8].copy_from_slice(&NAN),
+            (Some(4), Kind::F32) => self.values[row * 4..][..4].copy_from_slice(&NAN_32),
+            (Some(width), _) => self.values[row * width..][..width].fill(0),
+        }
+    }
+
+    /// Ends a column of `rows` rows.
+    fn end(&mut self, column: &Column, rows: usize) -> Result<(), ReadError> {
+        if column.spec.presence == Presence::Required && self.count() < rows {
+            let row = (0..rows).find(|row| self.valid[row / 8] >> (row % 8) & 1 == 0).unwrap_or_default();
+            let mut error = ReadError::missing(&column.full, column.spec.kind);
+            error.message = format!("{} in row {row}", error.message);
+            return Err(error);
+        }
+        if width(column.spec.kind).is_none() {
+            self.end_texts(rows);
+        }
+        if i32::try_from(self.text.len()).is_err() { Err(no_room()) } else { Ok(()) }
+    }
+
+    /// Rows that have a value.
+    fn count(&self) -> usize {
+        self.valid.iter().map(|byte| byte.count_ones() as usize).sum()
+    }
+
+    /// Validity, values and text of `rows` rows.
+    fn parts(&self, kind: Kind, rows: usize) -> [&[u8]; 3] {
+        let values = width(kind).map_or((rows + 1) * OFFSET_BYTES, |width| rows * width);
+        [&self.valid[..rows.div_ceil(8)], &self.values[..values], &self.text]
+    }
+}
+
+/// What is in the place of a number that is missing.
+const NAN: [u8; 8] = f64::NAN.to_le_bytes();
+const NAN_32: [u8; 4] = f32::NAN.to_le_bytes();
+
+/// Columns being filled.
+struct Table<'a> {
+    columns: &'a [Column],
+    cells: &'a mut [Cells],
+    trust: bool,
+    text: &'a mut Vec<u8>,
+    row: usize,
+}
+
+impl Table<'_> {
+    fn grow(&mut self) {
+        for (column, cells) in self.columns.iter().zip(&mut *self.cells) {
+            cells.grow(column.spec.kind);
+        }
+    }
+
+    /// Takes the value `raw` of any kind.
+    #[inline(never)]
+    fn any(&mut self, slot: u32, raw: &[u8]) -> Result<(), Mismatch> {
+        let Column { spec, .. } = &self.columns[slot as usize];
+        let (row, cells) = (self.row, &mut self.cells[slot as usize]);
+        let decoded = match spec.kind {
+            // Their text is kept as it is, and read when asked for.
+            Kind::Any | Kind::Json if raw != b"null" => Decoded::Raw,
+            kind => decode(kind, raw)?,
+        };
+        match (decoded, spec.kind) {
+            (Decoded::Null, _) if spec.presence == Presence::Required => return Err(Mismatch),
+            (Decoded::Null, _) => {}
+            (Decoded::Boolean(value), _) => cells.put(row, [u8::from(value)]),
+            (Decoded::Big(bits), _) => cells.put(row, bits.to_le_bytes()),
+            (Decoded::Number(n), Kind::U8) => cells.put(row, (n as u8).to_le_bytes()),
+            (Decoded::Number(n), Kind::I8) => cells.put(row, (n as i8).to_le_bytes()),
+            (Decoded::Number(n), Kind::U16) => cells.put(row, (n as u16).to_le_bytes()),
+            (Decoded::Number(n), Kind::I16) => cells.put(row, (n as i16).to_le_bytes()),
+            (Decoded::Number(n), Kind::U32) => cells.put(row, (n as u32).to_le_bytes()),
+            (Decoded::Number(n), Kind::I32) => cells.put(row, (n as i32).to_le_bytes()),
+            (Decoded::Number(n), Kind::F32) => cells.put(row, (n as f32).to_le_bytes()),
+            (Decoded::Number(n), _) => cells.put(row, n.to_le_bytes()),
+            (Decoded::Raw, _) => cells.push(row, raw),
+            (Decoded::Text(inner), _) => {
+                self.text.clear();
+                push_utf8(inner, self.text);
+                cells.push(row, self.text);
+            }
         }
         Ok(())
+    }
+}
+
+impl RowSink for Table<'_> {
+    type Error = ReadError;
+
+    /// The kinds that most tables are of come first, without the detour over [`Decoded`]. A number's end is searched
+    /// for, though its digits would tell it too: what comes behind it need not wait until they are read.
+    #[inline(always)]
+    fn value(&mut self, slot: u32, input: &[u8], at: usize) -> Option<usize> {
+        let column = self.columns.get(slot as usize)?;
+        let (row, cells) = (self.row, self.cells.get_mut(slot as usize)?);
+        match column.spec.kind {
+            Kind::String => {
+                if let Some((inner, end)) = plain_string(input, at)
+                    && (!self.trust || std::str::from_utf8(inner).is_ok())
+                {
+                    cells.push(row, inner);
+                    return Some(end);
+                }
+            }
+            Kind::F64 => {
+                let end = scalar_stop(input, at);
+                if let Some(number) = f64_in(input, at, end) {
+                    cells.put(row, number.to_le_bytes());
+                    return Some(end);
+                }
+            }
+            Kind::U32 => {
+                let end = scalar_stop(input, at);
+                if let Some(number) =
+                    integer_in(input, at, end).and_then(|number| u32::try_from(number.to_u64()?).ok())
+                {
+                    cells.put(row, number.to_le_bytes());
+                    return Some(end);
+                }
+            }
+            Kind::I32 => {
+                let end = scalar_stop(input, at);
+                if let Some(number) =
+                    integer_in(input, at, end).and_then(|number| i32::try_from(number.to_i64()?).ok())
+                {
+                    cells.put(row, number.to_le_bytes());
+                    return Some(end);
+                }
+            }
+            _ => {}
+        }
+        let end = skip(input, at)?;
+        self.any(slot, &input[at..end]).ok()?;
+        Some(end)
+    }
+
+    fn undo(&mut self) {
+        for (column, cells) in self.columns.iter().zip(&mut *self.cells) {
+            cells.undo(column.spec.kind, self.row);
+        }
+    }
+
+    fn cell(&mut self, input: &[u8], capture: Capture) -> Result<(), ReadError> {
+        self.any(capture.slot, capture.of(input)).map_err(|Mismatch| {
+            let Column { spec, full } = &self.columns[capture.slot as usize];
+            ReadError::mismatch(full, spec.kind, input, capture)
+        })
+    }
+
+    fn broken(&self, input: &[u8], at: usize) -> ReadError {
+        rows::broken(input, at)
     }
 }
 
@@ -396,9 +454,9 @@ mod tests {
         trust: bool,
     ) -> Result<(usize, Vec<f64>, Vec<u8>), ReadError> {
         let mut scratch = Scratch::default();
-        let (rows, bytes) = columns.layout(document, trust, &mut scratch)?;
+        let (rows, bytes) = columns.read(document, trust, &mut scratch)?;
         let mut out = vec![0xAA; bytes];
-        columns.write(document, &mut scratch, &mut out)?;
+        columns.write(&mut scratch, &mut out)?;
         Ok((rows, scratch.parts().to_vec(), out))
     }
 
@@ -452,7 +510,7 @@ mod tests {
         let columns = columns(&[("x", Kind::F64, Optional)]);
         let mut scratch = Scratch::default();
         let document = b"{\"rows\":[{\"x\":1}]}";
-        columns.layout(document, false, &mut scratch).unwrap();
-        assert_eq!(columns.write(document, &mut scratch, &mut [0; 8]).unwrap_err().code, Code::JsonLimit);
+        columns.read(document, false, &mut scratch).unwrap();
+        assert_eq!(columns.write(&mut scratch, &mut [0; 8]).unwrap_err().code, Code::JsonLimit);
     }
 }

@@ -8,6 +8,7 @@
 //! - [`skip`]: where a string or a value ends, in documents that are trusted.
 //! - [`text`]: strings with their escapes resolved.
 //! - [`fields`], [`transform`], [`columns`]: the programs; [`program`] is what they share.
+//! - `rows`: one row after the other, for columns and for records; `row` predicts what the next one is like.
 //! - [`document`]: the index of one container, for documents that are read lazily.
 //! - [`value`]: captured values decoded, by [`number`], [`time`], [`text`] and [`pack`]; [`sink`]: output.
 
@@ -27,6 +28,8 @@ pub mod pack;
 pub mod path;
 pub mod program;
 pub mod reference;
+mod row;
+pub(crate) mod rows;
 mod scalar;
 mod scan;
 mod simd;

@@ -7,23 +7,28 @@ const POWERS: [f64; 23] = [
 ];
 
 /// The number that `raw` is, rounded as IEEE 754 says; `None` if it is no JSON number.
+#[inline]
+pub fn parse_f64(raw: &[u8]) -> Option<f64> {
+    f64_in(raw, 0, raw.len())
+}
+
+/// The number at `start..end` of `input`, as [`parse_f64`] reads it. Bytes behind it may be looked at.
 ///
 /// Up to 2^53 and ten to the ±22nd one multiplication or division is exact (W. D. Clinger, "How to read
 /// floating point numbers accurately", 1990); std's parser reads the rest.
 #[inline]
-pub fn parse_f64(raw: &[u8]) -> Option<f64> {
-    let parts = Parts::read(raw)?;
+pub(crate) fn f64_in(input: &[u8], start: usize, end: usize) -> Option<f64> {
+    let parts = Parts::read(input, start, end)?;
     if parts.mantissa <= 1 << 53 && parts.exact {
         let value = parts.mantissa as f64;
         let value = match parts.exponent {
-            0 => value,
+            -22..=0 => value / POWERS[-parts.exponent as usize],
             1..=22 => value * POWERS[parts.exponent as usize],
-            -22..=-1 => value / POWERS[-parts.exponent as usize],
-            _ => return slow(raw),
+            _ => return slow(&input[start..end]),
         };
         return Some(if parts.negative { -value } else { value });
     }
-    slow(raw)
+    slow(&input[start..end])
 }
 
 #[cold]
@@ -65,11 +70,17 @@ impl Integer {
 /// exactly.
 #[inline]
 pub fn parse_integer(raw: &[u8]) -> Option<Integer> {
-    let Parts { negative, mantissa, exponent, exact } = Parts::read(raw)?;
+    integer_in(raw, 0, raw.len())
+}
+
+/// The whole number at `start..end` of `input`, as [`parse_integer`] reads it. Bytes behind it may be looked at.
+#[inline]
+pub(crate) fn integer_in(input: &[u8], start: usize, end: usize) -> Option<Integer> {
+    let Parts { negative, mantissa, exponent, exact } = Parts::read(input, start, end)?;
     if exponent == 0 && exact {
         return Some(Integer { negative, size: mantissa });
     }
-    long_integer(negative, raw)
+    long_integer(negative, &input[start..end])
 }
 
 #[cold]
@@ -93,38 +104,37 @@ struct Parts {
 }
 
 impl Parts {
-    #[inline]
-    fn read(raw: &[u8]) -> Option<Parts> {
-        let negative = raw.first() == Some(&b'-');
+    #[inline(always)]
+    fn read(input: &[u8], start: usize, end: usize) -> Option<Parts> {
+        let negative = start < end && input.get(start) == Some(&b'-');
         let mut parts = Parts { negative, mantissa: 0, exponent: 0, exact: true };
-        let mut at = usize::from(negative);
-        let start = at;
-        at = parts.digits(raw, at);
-        let whole = at - start;
-        if whole == 0 || whole > 1 && raw[start] == b'0' {
+        let first = start + usize::from(negative);
+        let mut at = parts.digits(input, first);
+        let whole = at - first;
+        if whole == 0 || whole > 1 && input[first] == b'0' {
             return None;
         }
-        if at == raw.len() {
+        if at >= end {
             parts.exact = whole <= 19;
-            return Some(parts);
+            return (at == end).then_some(parts);
         }
         let mut fraction = 0;
-        if raw[at] == b'.' {
-            let end = parts.digits(raw, at + 1);
-            fraction = end - at - 1;
+        if input.get(at) == Some(&b'.') {
+            let point = at;
+            at = parts.digits(input, point + 1);
+            fraction = at - point - 1;
             if fraction == 0 {
                 return None;
             }
-            at = end;
         }
         parts.exact = whole + fraction <= 19;
         let mut exponent = 0_i32;
-        if let Some(b'e' | b'E') = raw.get(at) {
+        if let Some(b'e' | b'E') = input.get(at) {
             at += 1;
-            let down = raw.get(at) == Some(&b'-');
-            at += usize::from(matches!(raw.get(at), Some(b'+' | b'-')));
+            let down = input.get(at) == Some(&b'-');
+            at += usize::from(matches!(input.get(at), Some(b'+' | b'-')));
             let digits = at;
-            while let Some(digit @ b'0'..=b'9') = raw.get(at) {
+            while let Some(digit @ b'0'..=b'9') = input.get(at) {
                 exponent = exponent.saturating_mul(10).saturating_add(i32::from(digit - b'0'));
                 at += 1;
             }
@@ -137,40 +147,59 @@ impl Parts {
         }
         // A fraction too long for i32 is not exact anyway.
         parts.exponent = exponent.saturating_sub(i32::try_from(fraction).unwrap_or(i32::MAX));
-        (at == raw.len()).then_some(parts)
+        (at == end).then_some(parts)
     }
 
-    /// Adds digits to the mantissa; wraps beyond 19 of them, which `exact` then says.
-    #[inline]
-    fn digits(&mut self, raw: &[u8], mut at: usize) -> usize {
-        while let Some(eight) = raw.get(at..).and_then(|rest| rest.first_chunk()).and_then(eight_digits) {
-            self.mantissa = self.mantissa.wrapping_mul(100_000_000).wrapping_add(eight);
-            at += 8;
+    /// Adds digits to the mantissa, eight at a time; wraps beyond 19 of them, which `exact` then says.
+    #[inline(always)]
+    fn digits(&mut self, input: &[u8], mut at: usize) -> usize {
+        loop {
+            let (value, count) = leading_digits(eight_bytes(input, at));
+            self.mantissa = self.mantissa.wrapping_mul(TENS[count]).wrapping_add(value);
+            at += count;
+            if count < 8 {
+                return at;
+            }
         }
-        while let Some(digit @ b'0'..=b'9') = raw.get(at) {
-            self.mantissa = self.mantissa.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            at += 1;
-        }
-        at
     }
 }
 
-/// The number that eight digits are: three multiplications instead of eight (D. Lemire, "Quickly parsing
-/// eight digits", 2022).
-#[inline]
-fn eight_digits(text: &[u8; 8]) -> Option<u64> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let word = u64::from_le_bytes(*text);
-    // The high halves of digits are 3, also after 6 is added: only '0' to '9' stay below 0x40 then.
-    let high = 0xF0 * ONES;
-    if (word & high) | (((word.wrapping_add(6 * ONES)) & high) >> 4) != 0x33 * ONES {
-        return None;
+const TENS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// The eight bytes from `at` on, zeros behind the end.
+#[inline(always)]
+fn eight_bytes(input: &[u8], at: usize) -> u64 {
+    match input.get(at..).and_then(|rest| rest.first_chunk()) {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => last_bytes(input, at),
     }
-    let word = word.wrapping_sub(u64::from(b'0') * ONES);
+}
+
+#[inline(never)]
+fn last_bytes(input: &[u8], at: usize) -> u64 {
+    let rest = input.get(at..).unwrap_or_default();
+    if let (Some(front), Some(back)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        let [front, back] = [front, back].map(|four| u64::from(u32::from_le_bytes(*four)));
+        return front | back << (8 * (rest.len() - 4));
+    }
+    rest.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+}
+
+/// The number that the digits at the front of eight bytes are, and how many they are: three multiplications,
+/// and no branch (D. Lemire, "Quickly parsing eight digits", 2022).
+#[inline(always)]
+fn leading_digits(text: u64) -> (u64, usize) {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Digits become 0 to 9; bytes above have their highest bit set by adding 0x76 to the lower seven, or already.
+    let word = text ^ (u64::from(b'0') * ONES);
+    let others = (((word & (0x7F * ONES)) + 0x76 * ONES) | word) & (0x80 * ONES);
+    let count = (others.trailing_zeros() / 8) as usize;
+    // What are no digits fall out above; zeros come in before the first digit.
+    let word = if count == 0 { 0 } else { word << (64 - 8 * count) };
     let pairs = word.wrapping_mul(10).wrapping_add(word >> 8);
     let low = (pairs & 0x0000_00FF_0000_00FF).wrapping_mul(100 + (1_000_000 << 32));
     let high = ((pairs >> 16) & 0x0000_00FF_0000_00FF).wrapping_mul(1 + (10_000 << 32));
-    Some(low.wrapping_add(high) >> 32)
+    (low.wrapping_add(high) >> 32, count)
 }
 
 #[cfg(test)]
@@ -243,16 +272,19 @@ mod tests {
     }
 
     #[test]
-    fn eight_digits_are_nothing_else() {
-        for (text, number) in [(b"00000000", 0), (b"12345678", 12_345_678), (b"99999999", 99_999_999)] {
-            assert_eq!(eight_digits(text), Some(number));
-            for place in 0..8 {
+    fn leading_digits_are_nothing_else() {
+        for text in [b"00000000", b"12345678", b"99999999"] {
+            for count in 0..8 {
+                let expected = text[..count].iter().fold(0, |n, digit| n * 10 + u64::from(digit - b'0'));
                 for byte in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit()) {
                     let mut other = *text;
-                    other[place] = byte;
-                    assert_eq!(eight_digits(&other), None, "{other:?}");
+                    other[count] = byte;
+                    assert_eq!(leading_digits(u64::from_le_bytes(other)), (expected, count), "{other:?}");
                 }
+                assert_eq!(leading_digits(eight_bytes(&text[..count], 0)), (expected, count));
             }
+            let all = std::str::from_utf8(text).unwrap().parse().unwrap();
+            assert_eq!(leading_digits(u64::from_le_bytes(*text)), (all, 8));
         }
     }
 

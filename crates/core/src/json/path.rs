@@ -131,6 +131,11 @@ impl Path {
         Path { segments: vec![Segment::Name(name.into())] }
     }
 
+    /// The path of all members or elements of the value at hand.
+    pub(crate) fn wildcard() -> Path {
+        Path { segments: vec![Segment::Wildcard] }
+    }
+
     /// The segments, outermost first.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
@@ -146,6 +151,12 @@ impl Path {
             return Err(PathError { position: 0, expected: TOO_LONG, found: None });
         }
         Ok(Path { segments })
+    }
+
+    /// The path without its last segment, if that is a wildcard.
+    pub(crate) fn before_wildcard(&self) -> Option<Path> {
+        let (Segment::Wildcard, before) = self.segments.split_last()? else { return None };
+        Some(Path { segments: before.to_vec() })
     }
 
     /// Whether the path may lead to any number of values: it has a wildcard or a slice.

@@ -142,6 +142,11 @@ pub struct Slots {
 }
 
 impl Slots {
+    /// The slot of each path is its place.
+    pub(super) fn of(paths: &[Path]) -> Self {
+        Slots { paths: paths.iter().cloned().zip(0..).collect() }
+    }
+
     /// Gives `path` the next slot.
     pub(super) fn add(&mut self, path: Path) -> u32 {
         let slot = self.paths.len() as u32;
@@ -149,10 +154,13 @@ impl Slots {
         slot
     }
 
+    pub(super) fn trie(&self) -> Result<Trie, CompileError> {
+        Trie::new(self.paths.iter().map(|(path, slot)| (path, *slot)))
+            .map_err(|error: TooManyNodes| CompileError::new("", error.to_string()))
+    }
+
     pub(super) fn finish(&self, limits: Limits) -> Result<Finder, CompileError> {
-        let trie = Trie::new(self.paths.iter().map(|(path, slot)| (path, *slot)))
-            .map_err(|error: TooManyNodes| CompileError::new("", error.to_string()))?;
-        Ok(Finder { extractor: Extractor::new(trie), limits, slots: self.paths.len() })
+        Ok(Finder { extractor: Extractor::new(self.trie()?), limits, slots: self.paths.len() })
     }
 }
 
@@ -168,6 +176,11 @@ impl Finder {
     /// How many slots there are.
     pub fn slots(&self) -> usize {
         self.slots
+    }
+
+    /// Fails if `input` is longer than allowed.
+    pub(super) fn check_length(&self, input: &[u8]) -> Result<(), ReadError> {
+        self.limits.check_len(input.len()).map_err(|error| ReadError::syntax(error, input))
     }
 
     /// Finds all values that the paths lead to; what was found before is forgotten. Without `trust` all of

@@ -1,35 +1,33 @@
 //! JSON rows into records, without a JavaScript object in between.
 //!
-//! One pass over the document finds where the rows and their members lie; a second, over what was found,
-//! parses each value straight into its column. All rows are taken or none: what was acquired is released
-//! again when a value does not fit, or when the work is given up.
+//! The document is validated first; then each row's values are parsed straight into their columns. All rows are
+//! taken or none: what was acquired is released again when a value does not fit, or when the work is given up.
+
+use std::ops::Range;
 
 use crate::error::Code;
-use crate::json::captures::{Captures, TOMBSTONE};
+use crate::json::Limits;
+use crate::json::captures::Capture;
 use crate::json::path::Path;
-use crate::json::trie::Trie;
-use crate::json::{Extractor, Limits, Mode, Scratch};
+use crate::json::program::ReadError;
+use crate::json::rows::{self, Cursor, RowSink, Rows, skip};
 
+use super::schema::{Field, MAX_FIELDS};
 use super::value::{self, Misfit, Parsed};
-use super::{Layout, Pace, PoolError, Slabs};
+use super::{Layout, Pace, PoolError, Slab, Slabs};
 
 /// Rows between two questions to the [`Pace`].
 const STRIDE: usize = 512;
-/// The slot that marks a row; field `n` has slot `n + 1`.
-const ROW: u32 = 0;
 
 /// Rows being read.
 #[derive(Debug)]
 pub struct Read {
-    extractor: Extractor,
+    rows: Rows,
+    cursor: Cursor,
     /// The path to the rows, for messages.
     path: Box<str>,
-    captures: Captures,
-    /// Whether the captures are there.
+    /// Whether the rows have been found.
     found: bool,
-    at: usize,
-    /// Rows that are still to come.
-    remaining: usize,
     slots: Vec<u32>,
     scratch: Vec<u8>,
 }
@@ -41,8 +39,8 @@ pub enum Progress {
     Done,
     /// The time slice is over.
     Paused,
-    /// All slabs are full, and this many rows are still to come.
-    Full(usize),
+    /// All slabs are full, and more rows are to come.
+    Full,
 }
 
 impl Read {
@@ -54,21 +52,14 @@ impl Read {
             offset: None,
             path: Some(path.to_owned()),
         };
-        let rows = Path::parse(path).map_err(|error| wrong(error.to_string()))?;
-        let mut paths = vec![(rows.clone(), ROW)];
-        for (field, slot) in layout.schema().fields().iter().zip(1..) {
-            let path = rows.join(&Path::of_name(&*field.name)).map_err(|error| wrong(error.to_string()))?;
-            paths.push((path, slot));
-        }
-        let trie = Trie::new(paths.iter().map(|(path, slot)| (path, *slot)))
-            .map_err(|error| wrong(error.to_string()))?;
+        let row = Path::parse(path).map_err(|error| wrong(error.to_string()))?;
+        let fields = layout.schema().fields().iter().map(|field| Path::of_name(&*field.name));
+        let rows = Rows::new(&row, &fields.collect::<Vec<_>>(), Limits::default());
         Ok(Read {
-            extractor: Extractor::new(trie),
+            rows: rows.map_err(|error| wrong(error.to_string()))?,
+            cursor: Cursor::default(),
             path: path.into(),
-            captures: Captures::new(),
             found: false,
-            at: 0,
-            remaining: 0,
             slots: Vec::new(),
             scratch: Vec::new(),
         })
@@ -95,8 +86,7 @@ impl Read {
             // One that was released meanwhile is no failure of this.
             let _ = slabs.release(&[slot]);
         }
-        self.at = self.captures.len();
-        self.remaining = 0;
+        self.cursor = Cursor::default();
     }
 
     /// The slots of the rows so far, in the order of the document.
@@ -110,72 +100,127 @@ impl Read {
         document: &[u8],
         pace: &mut Pace,
     ) -> Result<Progress, PoolError> {
-        if !self.found {
-            find(&self.extractor, document, &mut self.captures)?;
-            self.found = true;
-            self.remaining = self.captures.iter().filter(|capture| capture.slot == ROW).count();
-            self.slots.reserve(self.remaining);
-            if self.remaining > 0 && pace.spent() {
+        let Read { rows, cursor, path, found, slots, scratch } = self;
+        if !*found {
+            rows.find(document, false, cursor).map_err(not_json)?;
+            *found = true;
+            if pace.spent() {
                 return Ok(Progress::Paused);
             }
         }
-        while self.remaining > 0 {
-            let Some(slot) = slabs.acquire()? else { return Ok(Progress::Full(self.remaining)) };
-            self.slots.push(slot);
-            self.row(slabs, slot, document)?;
-            self.remaining -= 1;
-            if self.remaining > 0 && self.slots.len().is_multiple_of(STRIDE) && pace.spent() {
+        let broken = |at| not_json(rows::broken(document, at));
+        while let Some(start) = rows.peek(document, cursor).map_err(broken)? {
+            let Some(slot) = slabs.acquire()? else { return Ok(Progress::Full) };
+            slots.push(slot);
+            let layout = slabs.layout();
+            let Some((slab, index)) = slabs.locate_mut(slot) else { continue };
+            let number = slots.len() - 1;
+            let mut record =
+                Record { layout, slab, index, seen: [0; MAX_FIELDS / 64], number, start, path, scratch };
+            if document.get(start) != Some(&b'{') {
+                return Err(record.no_object(document));
+            }
+            rows.read(document, start, cursor, &mut record)?;
+            record.end()?;
+            if slots.len().is_multiple_of(STRIDE) && pace.spent() {
                 return Ok(Progress::Paused);
             }
         }
         Ok(Progress::Done)
     }
+}
 
-    /// Reads the row whose mark is next.
-    fn row(&mut self, slabs: &mut Slabs, slot: u32, document: &[u8]) -> Result<(), PoolError> {
-        let layout = slabs.layout();
-        let fields = layout.schema().fields();
-        let number = self.slots.len() - 1;
-        let Some((slab, index)) = slabs.locate_mut(slot) else { return Ok(()) };
-        let mut seen = [0_u64; super::schema::MAX_FIELDS / 64];
-        let mut start = None;
-        let entries = self.captures.entries().get(self.at..).unwrap_or_default();
-        for capture in entries {
-            if capture.slot == ROW && start.is_some() {
-                break;
-            }
-            self.at += 1;
-            if capture.slot == TOMBSTONE {
-                continue;
-            }
-            let at = capture.start as usize;
-            let json = document.get(at..capture.end as usize).unwrap_or_default();
-            if capture.slot == ROW {
-                start = Some(at);
-                if json.first() != Some(&b'{') {
-                    return Err(misfit_at(&self.path, no_object(json), number, None, at));
-                }
-                continue;
-            }
-            let field = capture.slot as usize - 1;
-            let Some(column) = layout.columns().get(field) else { continue };
-            match value::parse(column.kind, json, &mut self.scratch) {
-                Ok(Parsed::Fixed(bytes)) => slab.set_number(field, index, bytes),
-                Ok(Parsed::Inline(bytes)) => slab.set_inline(field, index, bytes),
-                Ok(Parsed::Vector(bytes)) => slab.set_vector(field, index, bytes),
-                Err(misfit) => {
-                    return Err(misfit_at(&self.path, misfit, number, Some(&fields[field].name), at));
-                }
-            }
-            seen[field / 64] |= 1 << (field % 64);
+/// A record being filled.
+struct Record<'a, 'b> {
+    layout: &'a Layout,
+    slab: &'a mut Slab<'b>,
+    index: u32,
+    /// A bit for each field that has its value.
+    seen: [u64; MAX_FIELDS / 64],
+    /// Of the row, and where it starts.
+    number: usize,
+    start: usize,
+    path: &'a str,
+    scratch: &'a mut Vec<u8>,
+}
+
+impl Record<'_, '_> {
+    #[inline(always)]
+    fn set(&mut self, field: usize, input: &[u8], place: Range<usize>) -> Result<(), Misfit> {
+        let Some(column) = self.layout.columns().get(field) else { return Ok(()) };
+        match value::parse(column.kind, input, place, self.scratch)? {
+            Parsed::Fixed(bytes) => self.slab.set_number(field, self.index, bytes),
+            Parsed::Inline(bytes) => self.slab.set_inline(field, self.index, bytes),
+            Parsed::Vector(bytes) => self.slab.set_vector(field, self.index, bytes),
         }
-        if seen.iter().map(|word| word.count_ones() as usize).sum::<usize>() == fields.len() {
-            return Ok(());
+        self.mark(field);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn mark(&mut self, field: usize) {
+        self.seen[field / 64 % (MAX_FIELDS / 64)] |= 1 << (field % 64);
+    }
+
+    /// Fails if a field has no value.
+    #[inline]
+    fn end(&self) -> Result<(), PoolError> {
+        let fields = self.layout.schema().fields();
+        let missing = |field: usize| self.seen[field / 64] >> (field % 64) & 1 == 0;
+        match (0..fields.len()).find(|field| missing(*field)) {
+            None => Ok(()),
+            Some(field) => Err(self.missing(&fields[field])),
         }
-        let missing = fields.iter().enumerate().find(|(field, _)| seen[field / 64] >> (field % 64) & 1 == 0);
+    }
+
+    #[cold]
+    fn missing(&self, field: &Field) -> PoolError {
         let message = "expected a value, the member is missing".to_owned();
         let misfit = Misfit { code: Code::JsonMissing, message };
-        Err(misfit_at(&self.path, misfit, number, missing.map(|(_, field)| &*field.name), start.unwrap_or(0)))
+        misfit_at(self.path, misfit, self.number, Some(&field.name), self.start)
+    }
+
+    #[cold]
+    fn no_object(&self, document: &[u8]) -> PoolError {
+        let misfit = no_object(document.get(self.start..).unwrap_or_default());
+        misfit_at(self.path, misfit, self.number, None, self.start)
+    }
+}
+
+impl RowSink for Record<'_, '_> {
+    type Error = PoolError;
+
+    #[inline(always)]
+    fn value(&mut self, slot: u32, input: &[u8], at: usize) -> Option<usize> {
+        let end = skip(input, at)?;
+        self.set(slot as usize, input, at..end).ok()?;
+        Some(end)
+    }
+
+    fn undo(&mut self) {
+        self.seen.fill(0);
+    }
+
+    fn cell(&mut self, input: &[u8], capture: Capture) -> Result<(), PoolError> {
+        let field = capture.slot as usize;
+        self.set(field, input, capture.start as usize..capture.end as usize).map_err(|misfit| {
+            let name = self.layout.schema().fields().get(field).map(|field| &*field.name);
+            misfit_at(self.path, misfit, self.number, name, capture.start as usize)
+        })
+    }
+
+    fn broken(&self, input: &[u8], at: usize) -> PoolError {
+        not_json(rows::broken(input, at))
+    }
+}
+
+#[cold]
+fn not_json(error: ReadError) -> PoolError {
+    PoolError::Json {
+        code: error.code,
+        offset: error.place.map(|(offset, _, _)| offset),
+        message: error.message,
+        path: None,
     }
 }
 
@@ -184,18 +229,6 @@ fn no_object(json: &[u8]) -> Misfit {
     let hint = if json.starts_with(b"[") { "; a path that ends in [*] reads its elements" } else { "" };
     let message = format!("expected an object, got {}{hint}", value::name_of(json));
     Misfit { code: Code::JsonType, message }
-}
-
-/// Validates the document and finds the rows and their members.
-fn find(extractor: &Extractor, document: &[u8], captures: &mut Captures) -> Result<(), PoolError> {
-    let outcome =
-        extractor.extract(document, captures, &mut Scratch::default(), &Limits::default(), Mode::Validate);
-    outcome.map_err(|error| PoolError::Json {
-        code: error.code,
-        message: error.to_string(),
-        offset: Some(error.offset),
-        path: None,
-    })
 }
 
 #[cold]

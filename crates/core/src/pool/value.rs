@@ -1,8 +1,10 @@
 //! JSON values as field values. The bytes are one value of a validated document; should somebody have
 //! changed them since, the answer is a misfit or another value, never more.
 
+use std::ops::Range;
+
 use crate::error::Code;
-use crate::json::number::{parse_f64, parse_integer};
+use crate::json::number::{f64_in, integer_in};
 use crate::json::text::push_utf8;
 use crate::json::time::parse_rfc3339;
 
@@ -30,15 +32,25 @@ pub enum Parsed<'a> {
     Vector(&'a [u8]),
 }
 
-/// Reads `json` as a value of `kind`. `scratch` holds what has to be decoded.
-#[inline]
-pub fn parse<'a>(kind: Kind, json: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<Parsed<'a>, Misfit> {
+/// Reads the value at `place` of `input` as one of `kind`; bytes behind it may be looked at. `scratch` holds what
+/// has to be decoded.
+#[inline(always)]
+pub fn parse<'a>(
+    kind: Kind,
+    input: &'a [u8],
+    place: Range<usize>,
+    scratch: &'a mut Vec<u8>,
+) -> Result<Parsed<'a>, Misfit> {
     match kind {
-        Kind::Number(number) => {
-            let mut bytes = [0; 8];
-            store(number, json, &mut bytes)?;
-            Ok(Parsed::Fixed(bytes))
-        }
+        Kind::Number(number) => Ok(Parsed::Fixed(store(number, input, place)?)),
+        _ => parse_other(kind, input.get(place).unwrap_or_default(), scratch),
+    }
+}
+
+#[inline(never)]
+fn parse_other<'a>(kind: Kind, json: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<Parsed<'a>, Misfit> {
+    match kind {
+        Kind::Number(number) => Ok(Parsed::Fixed(store(number, json, 0..json.len())?)),
         Kind::Boolean => match json {
             b"true" => Ok(Parsed::Fixed([1, 0, 0, 0, 0, 0, 0, 0])),
             b"false" => Ok(Parsed::Fixed([0; 8])),
@@ -91,8 +103,8 @@ pub fn parse<'a>(kind: Kind, json: &'a [u8], scratch: &'a mut Vec<u8>) -> Result
             let mut count = 0;
             if !inner.trim_ascii().is_empty() {
                 for item in inner.split(|&byte| byte == b',') {
-                    let mut bytes = [0; 8];
-                    store(element, item.trim_ascii(), &mut bytes)?;
+                    let item = item.trim_ascii();
+                    let bytes = store(element, item, 0..item.len())?;
                     count += 1;
                     if count > length {
                         break;
@@ -112,12 +124,13 @@ pub fn parse<'a>(kind: Kind, json: &'a [u8], scratch: &'a mut Vec<u8>) -> Result
     }
 }
 
-#[inline]
-fn store(number: Number, json: &[u8], bytes: &mut [u8; 8]) -> Result<(), Misfit> {
-    let whole = |least: i64, most: u64| integer(json, least.into(), most.into());
-    *bytes = match number {
-        Number::F64 => float(json, "a number")?.to_le_bytes(),
-        Number::F32 => u64::from((float(json, "a number")? as f32).to_bits()).to_le_bytes(),
+#[inline(always)]
+fn store(number: Number, input: &[u8], place: Range<usize>) -> Result<[u8; 8], Misfit> {
+    let whole = |least: i64, most: u64| integer(input, place.clone(), least.into(), most.into());
+    let float = || float(input, place.clone(), "a number");
+    Ok(match number {
+        Number::F64 => float()?.to_le_bytes(),
+        Number::F32 => u64::from((float()? as f32).to_bits()).to_le_bytes(),
         Number::U64 => whole(0, u64::MAX)?,
         Number::I64 => whole(i64::MIN, i64::MAX as u64)?,
         Number::U8 => whole(0, 0xff)?,
@@ -126,43 +139,24 @@ fn store(number: Number, json: &[u8], bytes: &mut [u8; 8]) -> Result<(), Misfit>
         Number::I8 => whole(-0x80, 0x7f)?,
         Number::I16 => whole(-0x8000, 0x7fff)?,
         Number::I32 => whole(-0x8000_0000, 0x7fff_ffff)?,
-    };
-    Ok(())
+    })
 }
 
 /// A whole number within bounds; its low bytes are right for every narrower width.
 #[inline]
-fn integer(json: &[u8], least: i128, most: i128) -> Result<[u8; 8], Misfit> {
-    let value = match digits(json) {
-        Some(value) => i128::from(value),
-        None if !starts_number(json) => return Err(wrong_kind("a whole number", json)),
-        // Written with a fraction or an exponent, or beyond 18 digits.
-        None => parse_integer(json).map_or(i128::MAX, |value| value.to_i128()),
-    };
-    if (least..=most).contains(&value) {
-        return Ok((value as i64).to_le_bytes());
+fn integer(input: &[u8], place: Range<usize>, least: i128, most: i128) -> Result<[u8; 8], Misfit> {
+    match integer_in(input, place.start, place.end).map(|value| value.to_i128()) {
+        Some(value) if (least..=most).contains(&value) => Ok((value as i64).to_le_bytes()),
+        _ => Err(no_integer(input.get(place).unwrap_or_default(), least, most)),
     }
-    Err(out_of_range(&format!("a whole number, {least} to {most}"), json))
 }
 
-/// Plain digits, up to eighteen of them: what nearly all integers in JSON are.
-#[inline]
-fn digits(json: &[u8]) -> Option<i64> {
-    let (negative, digits) = match json.split_first()? {
-        (b'-', rest) => (true, rest),
-        _ => (false, json),
-    };
-    if digits.is_empty() || digits.len() > 18 {
-        return None;
+#[cold]
+fn no_integer(json: &[u8], least: i128, most: i128) -> Misfit {
+    if !starts_number(json) {
+        return wrong_kind("a whole number", json);
     }
-    let mut value = 0_i64;
-    for &digit in digits {
-        if !digit.is_ascii_digit() {
-            return None;
-        }
-        value = value * 10 + i64::from(digit - b'0');
-    }
-    Some(if negative { -value } else { value })
+    out_of_range(&format!("a whole number, {least} to {most}"), json)
 }
 
 fn starts_number(json: &[u8]) -> bool {
@@ -170,15 +164,15 @@ fn starts_number(json: &[u8]) -> bool {
 }
 
 fn integral(json: &[u8], expected: &str) -> Result<f64, Misfit> {
-    let value = float(json, expected)?;
+    let value = float(json, 0..json.len(), expected)?;
     if value.fract() == 0.0 && value.is_finite() { Ok(value) } else { Err(out_of_range(expected, json)) }
 }
 
 /// The double nearest to the number: what `JSON.parse` gives, infinite beyond the largest one.
 #[inline]
-fn float(json: &[u8], expected: &str) -> Result<f64, Misfit> {
-    let value = if starts_number(json) { parse_f64(json) } else { None };
-    value.ok_or_else(|| wrong_kind(expected, json))
+fn float(input: &[u8], place: Range<usize>, expected: &str) -> Result<f64, Misfit> {
+    let value = f64_in(input, place.start, place.end);
+    value.ok_or_else(|| wrong_kind(expected, input.get(place).unwrap_or_default()))
 }
 
 /// The text of a string value, quotes included in `json`.
@@ -260,7 +254,7 @@ mod tests {
     use super::*;
 
     fn fixed(kind: Kind, json: &str) -> Result<[u8; 8], Code> {
-        match parse(kind, json.as_bytes(), &mut Vec::new()) {
+        match parse(kind, json.as_bytes(), 0..json.len(), &mut Vec::new()) {
             Ok(Parsed::Fixed(bytes)) => Ok(bytes),
             Ok(_) => panic!("{json} gave something else"),
             Err(misfit) => Err(misfit.code),
@@ -328,7 +322,7 @@ mod tests {
     fn vectors_have_exactly_their_length() {
         let kind = Kind::Vector { element: Number::U16, length: 2, align: 2 };
         let mut scratch = Vec::new();
-        assert!(matches!(parse(kind, b"[ 1 ,\n2]", &mut scratch), Ok(Parsed::Vector(&[1, 0, 2, 0]))));
+        assert!(matches!(parse(kind, b"[ 1 ,\n2]", 0..8, &mut scratch), Ok(Parsed::Vector(&[1, 0, 2, 0]))));
         for (json, code) in [
             ("[]", Code::RecordValue),
             ("[1]", Code::RecordValue),
@@ -339,7 +333,7 @@ mod tests {
             ("7", Code::JsonType),
         ] {
             assert_eq!(
-                parse(kind, json.as_bytes(), &mut scratch).err().map(|misfit| misfit.code),
+                parse(kind, json.as_bytes(), 0..json.len(), &mut scratch).err().map(|misfit| misfit.code),
                 Some(code),
                 "{json}"
             );
