@@ -2,6 +2,7 @@ import test, { type ExecutionContext } from 'ava'
 import type { PrimarenaError } from '../dist/errors.js'
 import { LeakTracker } from '../dist/leaks.js'
 import { ObjectPool } from '../dist/pool/object-pool.js'
+import { link as poolLink } from '../dist/pool/object-marks.js'
 import { PoolLeaks } from '../dist/pool/pool-leaks.js'
 import type { PoolTracker } from '../dist/pool/pool-tracker.js'
 import { random } from './_helpers/random.js'
@@ -90,6 +91,28 @@ test('pooling cannot be seen on an object', (t) => {
   t.is(JSON.stringify(thing), '{"id":0,"value":0}')
   const buffers = new ObjectPool({ create: () => Buffer.alloc(4) })
   t.deepEqual(Object.getOwnPropertySymbols(buffers.acquire()), [])
+})
+
+test('an object that declares the link is pooled by it, and its copies are foreign', (t) => {
+  class Declared {
+    value = 0;
+    [poolLink]: unknown = null
+  }
+  const pool = new ObjectPool({ create: () => new Declared(), reset: (object) => void (object.value = 0) })
+  const object = pool.acquire()
+  const copy = { ...object }
+  t.deepEqual(Object.getOwnPropertySymbols(copy), [])
+  for (const foreign of [copy, new Declared(), Object.assign(new Declared(), object)]) {
+    code(t, () => pool.release(foreign as Declared), 'ERR_FOREIGN_OBJECT')
+  }
+  const other = new ObjectPool({ create: () => new Declared() })
+  code(t, () => other.release(object), 'ERR_FOREIGN_OBJECT')
+  object.value = 7
+  pool.release(object)
+  code(t, () => pool.release(object), 'ERR_DOUBLE_RELEASE')
+  t.is(pool.acquire(), object)
+  t.is(object.value, 0)
+  t.like(pool.stats(), { open: 1, idle: 0, created: 1 })
 })
 
 test('a release that fails for its arguments is a TypeError and changes nothing', (t) => {
@@ -399,6 +422,7 @@ test('random programs against a model, with callbacks that throw', (t) => {
     const max = next() < 0.5 ? Infinity : 1 + below(12)
     const maxIdle = below(8)
     const cells = next() < 0.3
+    const declared = next() < 0.5
     const detectMisuse = next() < 0.8
     let failing = ''
     const failures = () => {
@@ -411,7 +435,7 @@ test('random programs against a model, with callbacks that throw', (t) => {
     const pool = new ObjectPool<{ clean: boolean }>({
       create() {
         if (failing === 'create') failures()
-        const state = { clean: true }
+        const state = declared ? { clean: true, [poolLink]: null } : { clean: true }
         // A proxy that refuses properties is kept in a cell.
         const object = cells
           ? new Proxy(state, { defineProperty: (_, key) => typeof key !== 'symbol' })

@@ -1,5 +1,6 @@
 /** An object of four fields: taken, written, cleaned and given back, 64 out at a time. */
 import genericPool from 'generic-pool'
+import { poolLink } from 'primarena'
 import reusify from 'reusify'
 import { ObjectPool } from '../../dist/pool/object-pool.js'
 import { defineCase, type Contender } from '../harness/case.ts'
@@ -12,7 +13,9 @@ class Job {
   priority = 0
   attempts = 0
   /** reusify's link. */
-  next: Job | null = null
+  next: Job | null = null;
+  /** The same for ours. */
+  [poolLink]: unknown = null
 }
 
 function clean(job: Job): void {

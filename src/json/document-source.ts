@@ -20,7 +20,7 @@ const FIRST_NUMBERS = 128
 const FIRST_NUMBERS_MOST = 1 << 16
 const BYTES_A_NUMBER = 16
 
-/** Called through a constant: see `writer.ts`. */
+/** Called through a constant: see `write-string.ts`. */
 const charCodeAt = String.prototype.charCodeAt
 
 /** An allocator that counts its resets has a generation. */

@@ -16,7 +16,7 @@ export interface Names {
 /** Unknown to whoever writes documents, so that names cannot be chosen to collide. */
 const SEED = randomBytes(4).readInt32LE()
 
-/** Called through a constant: see `writer.ts`. */
+/** Called through a constant: see `write-string.ts`. */
 const charCodeAt = String.prototype.charCodeAt
 
 /**

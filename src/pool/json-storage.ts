@@ -1,4 +1,5 @@
 import type { JsonName } from './json-names.js'
+import { link } from './object-marks.js'
 
 /**
  * What is pooled of a JSON object: its arrays. The handle that a user holds is a small object of its own and never
@@ -17,7 +18,9 @@ export class MemberStorage {
   /** Being written: meeting it again is a cycle. */
   busy = false
   /** A name that is not cached was used: it may be data, and is not kept. */
-  forgetNames = false
+  forgetNames = false;
+  /** The pool's, which is faster when it is declared. */
+  [link]: unknown = null
 
   /** Where `key` is, or −1. */
   find(key: string): number {
@@ -71,7 +74,9 @@ export class ElementStorage {
   values: unknown[] = []
   size = 0
   /** Being written: meeting it again is a cycle. */
-  busy = false
+  busy = false;
+  /** The pool's. */
+  [link]: unknown = null
 
   clean(): void {
     const { values, size } = this

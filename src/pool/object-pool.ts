@@ -14,7 +14,7 @@ import {
   type Node,
 } from './object-marks.js'
 import { ObjectLease } from './object-lease.js'
-import { readOptions, type ObjectPoolOptions, type ObjectPoolStats } from './object-pool-options.js'
+import { PoolSettings, type ObjectPoolOptions, type ObjectPoolStats } from './object-pool-options.js'
 import { throwAll } from './throw-all.js'
 import type { PoolTracker } from './pool-tracker.js'
 
@@ -38,16 +38,16 @@ const LONG_INTERVAL = 1 << 29
  *
  * Whatever `create`, `reset` or `dispose` throw, the counts stay right and no object is handed out twice.
  */
-export class ObjectPool<T extends object> implements Disposable {
-  readonly name: string
-  readonly max: number
-  readonly #create: () => T
-  readonly #reset: ((object: T) => void) | undefined
-  readonly #dispose: ((object: T) => void) | undefined
-  readonly #onError: ((error: unknown) => void) | undefined
+export class ObjectPool<T extends object> extends PoolSettings<T> implements Disposable {
+  readonly name = this.settings.name
+  readonly max = this.settings.max
+  readonly #create = this.settings.create
+  readonly #reset = this.settings.reset
+  readonly #dispose = this.settings.dispose
+  readonly #onError = this.settings.onError
+  readonly #checked = this.settings.detectMisuse
+  readonly #mark = new PoolMark(this.settings.name)
   readonly #tracker: PoolTracker | undefined
-  readonly #checked: boolean
-  readonly #mark: PoolMark
   /** Released since the last aging, the latest first: the warmest is used first. Empty while `#special`. */
   #head: Node | null = null
   /** Idle for one aging already: used when there is nothing else, let go at the next. */
@@ -60,11 +60,11 @@ export class ObjectPool<T extends object> implements Disposable {
    */
   #special = false
   /** What the short ways look at: `SPECIAL`, or whether releases are checked. */
-  #mode: number
+  #mode = this.#checked ? CHECKED : UNCHECKED
   /** What `#head` is otherwise, while `#special`. */
   #counted: Node | null = null
   #countedLength = 0
-  #maxIdle: number
+  #maxIdle = this.settings.maxIdle
   #hasCells = false
   /** Open and idle together, and those that are being made. */
   #total = 0
@@ -81,22 +81,12 @@ export class ObjectPool<T extends object> implements Disposable {
 
   /** @internal Use `memory.objectPool(options)`. */
   constructor(options: ObjectPoolOptions<T>, tracker?: PoolTracker) {
-    const read = readOptions(options)
-    this.#create = read.create
-    this.#reset = read.reset
-    this.#dispose = read.dispose
-    this.#onError = read.onError
-    this.name = read.name
-    this.#mark = new PoolMark(read.name)
-    this.max = read.max
-    this.#maxIdle = read.maxIdle
-    this.#checked = read.detectMisuse
-    this.#mode = this.#checked ? CHECKED : UNCHECKED
+    super(options)
     // An unchecked release never looks at the mark, so a watched object could not be told from another.
     this.#tracker = this.#checked ? tracker : undefined
     this.#interval = this.#nextInterval()
     this.#countdown = this.#interval
-    if (read.aging === 'gc') this.#stopListening = listenForCollections(this.#listener)
+    if (this.settings.aging === 'gc') this.#stopListening = listenForCollections(this.#listener)
   }
 
   /**
