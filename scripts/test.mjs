@@ -14,12 +14,17 @@ const HELP = `npm test -- [--only rust|lint|ts] [--match GLOB] [FILE …]
   FILE …        only these files of __test__`
 
 const CLIPPY = ['clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings']
+// The fuzz targets are a workspace of their own, and libFuzzer needs a C++ compiler: what the targets do is in the
+// library there, which does without.
+const FUZZ = ['--manifest-path', 'fuzz/Cargo.toml']
+const FUZZ_CLIPPY = ['clippy', ...FUZZ, '--no-default-features', '--all-targets', '--locked', '--quiet']
 
 /** A check answers its count, and what to show if something failed. */
 const CHECKS = {
   rust: [
     ['cargo fmt', () => pass(run('cargo', ['fmt', '--all', '--check']))],
     ['cargo clippy', () => pass(run('cargo', CLIPPY))],
+    ['fuzz targets', fuzzTargets],
     ['cargo test', cargoTest],
   ],
   lint: [
@@ -66,6 +71,13 @@ process.exitCode = total.failed > 0 ? 1 : 0
 async function pass(running) {
   const { code, output } = await running
   return code === 0 ? { passed: 1, failed: 0, output } : { passed: 0, failed: 1, output }
+}
+
+/** They are not run here, but have to keep up with what they fuzz. */
+async function fuzzTargets() {
+  const formatted = await run('cargo', ['fmt', ...FUZZ, '--check'])
+  if (formatted.code !== 0) return { passed: 0, failed: 1, output: formatted.output }
+  return pass(run('cargo', [...FUZZ_CLIPPY, '--', '-D', 'warnings']))
 }
 
 async function cargoTest(progress) {

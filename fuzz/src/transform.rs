@@ -132,7 +132,7 @@ fn expected(spec: &ShapeSpec, text: &str) -> std::result::Result<Option<String>,
                 b't' | b'f' => *kind != Kind::String,
                 _ => *kind == Kind::Any,
             };
-            if !found.iter().all(|value| fits(value)) {
+            if !found.iter().all(fits) {
                 return Err(Fault::Refused);
             }
             match (found.first(), default) {
