@@ -12,6 +12,7 @@ const root = fileURLToPath(new URL('../', import.meta.url))
 async function failure(
   t: ExecutionContext,
   before = '',
+  env: Record<string, string> = {},
   prepare = async (_folder: string): Promise<void> => {},
 ): Promise<{ code: string; name: string; message: string; cause: string }> {
   const folder = await copyPackage({ addon: false })
@@ -22,7 +23,7 @@ async function failure(
     `${before}
      const { code, name, message, cause } = await import(${JSON.stringify(entry)}).catch((error) => error)
      console.log(JSON.stringify({ code, name, message, cause: String(cause) }))`,
-    { env: { NAPI_RS_NATIVE_LIBRARY_PATH: '' } },
+    { env: { PRIMARENA_ADDON: '', ...env } },
   )
   t.is(code, 0, stderr)
   return JSON.parse(stdout) as Awaited<ReturnType<typeof failure>>
@@ -45,10 +46,16 @@ test('an unknown platform is told with those that are known', async (t) => {
 
 test('an addon that is there and cannot be loaded says why', async (t) => {
   const [addon] = readdirSync(root).filter((name) => name.endsWith('.node'))
-  const { code, message } = await failure(t, '', (folder) => writeFile(join(folder, addon!), 'no addon'))
+  const { code, message } = await failure(t, '', {}, (folder) => writeFile(join(folder, addon!), 'no addon'))
   t.is(code, 'ERR_ADDON_NOT_LOADED')
   t.true(message.includes(addon!) || process.platform !== 'linux', message)
   t.notRegex(message, /is not installed/)
+})
+
+test('an addon that the environment names is told by its path', async (t) => {
+  const { code, message } = await failure(t, '', { PRIMARENA_ADDON: '/no/such/file.node' })
+  t.is(code, 'ERR_ADDON_NOT_LOADED')
+  t.regex(message, /from PRIMARENA_ADDON=\/no\/such\/file\.node: /)
 })
 
 test('the platforms that are known are those that are built', (t) => {

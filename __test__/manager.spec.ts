@@ -3,7 +3,8 @@ import test from 'ava'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
-import * as addon from '../index.cjs'
+import type * as Addon from '../index.cjs'
+import { loadAddon } from '../dist/addon.js'
 
 interface Details {
   handle: number
@@ -26,6 +27,7 @@ interface Raw {
   ownerUncharge(manager: number, owner: number, bytes: number): number
 }
 
+const addon = loadAddon()
 const raw = addon.rawFunctions() as Raw
 const { NativeManager } = addon
 
@@ -34,7 +36,7 @@ const LOOK = -1
 const CHUNK_NUMBERS = 2 ** 20
 const KIB = 1024
 
-const manager = (options: Partial<addon.ManagerOptions> = {}): addon.NativeManager =>
+const manager = (options: Partial<Addon.ManagerOptions> = {}): Addon.NativeManager =>
   new NativeManager({ name: 'memory', quarantineMs: 0, ...options })
 
 /** Opens a lease whose first chunk has to be made. */
@@ -249,7 +251,8 @@ test.serial('threads share the process; a terminated one gives back all that it 
   const before = NativeManager.processStats()
   const worker = new Worker(
     `import { parentPort } from 'node:worker_threads'
-     const addon = await import(${JSON.stringify(new URL('../index.cjs', import.meta.url).href)})
+     import { loadAddon } from ${JSON.stringify(new URL('../dist/addon.js', import.meta.url).href)}
+     const addon = loadAddon()
      const raw = addon.rawFunctions()
      const native = new addon.NativeManager({ name: 'worker' })
      const owner = native.openOwner({ name: 'spec/shared', shared: true })

@@ -30,9 +30,8 @@ if (!Object.hasOwn(VARIANTS, name ?? '')) {
   process.exit(2)
 }
 const { addon, env } = await VARIANTS[name]()
-const variables = { FORCE_COLOR: '0', ...env, ...(addon ? { PRIMARENA_TEST_ADDON: addon } : {}) }
-const loads = addon ? [`--node-arguments=--import=${new URL('lib/use-addon.mjs', import.meta.url).href}`] : []
-const { code, output, stdout } = await runTool('ava/entrypoints/cli.mjs', ['--tap', ...loads, ...files], {
+const variables = { FORCE_COLOR: '0', ...env, ...(addon ? { PRIMARENA_ADDON: addon } : {}) }
+const { code, output, stdout } = await runTool('ava/entrypoints/cli.mjs', ['--tap', ...files], {
   env: variables,
 })
 const failures = failedTapPoints(stdout)

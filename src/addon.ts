@@ -1,5 +1,6 @@
 /** Loads the native addon, or says what is missing. */
 import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 import type * as Addon from '../index.cjs'
 import { PrimarenaError } from './errors.js'
 
@@ -16,22 +17,25 @@ const PREBUILT = [
 ]
 
 /**
- * The addon. By `require`, since a failing `import` could not be caught here without a top-level await, which would
+ * The addon: the file that the environment's PRIMARENA_ADDON names, or else what the generated loader finds. By `require`, since a failing `import` could not be caught here without a top-level await, which would
  * keep `require('primarena')` from working.
  *
  * @throws PrimarenaError ERR_ADDON_NOT_LOADED, with what the loader tried as its cause.
  */
 export function loadAddon(): typeof Addon {
+  const require = createRequire(import.meta.url)
+  const path = process.env['PRIMARENA_ADDON']
   try {
-    return createRequire(import.meta.url)('../index.cjs') as typeof Addon
+    return require(path ? resolve(path) : '../index.cjs') as typeof Addon
   } catch (cause) {
-    throw new PrimarenaError('ERR_ADDON_NOT_LOADED', explain(cause), { cause })
+    throw new PrimarenaError('ERR_ADDON_NOT_LOADED', explain(cause, path), { cause })
   }
 }
 
-function explain(cause: unknown): string {
+function explain(cause: unknown, path: string | undefined): string {
   const target = targetName()
   const what = `no native addon could be loaded for ${target} (Node ${process.versions.node})`
+  if (path) return `${what} from PRIMARENA_ADDON=${path}: ${String((cause as Error).message)}`
   const broken = failureOf(cause)
   if (broken !== undefined) return `${what}: ${broken}`
   if (!PREBUILT.includes(target)) {

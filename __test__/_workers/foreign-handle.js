@@ -1,10 +1,11 @@
 // Calls the addon itself with numbers of the main thread; its own Memory has objects of the same indexes.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Memory } from 'primarena'
-import { lastError, rawFunctions } from '../../index.js'
+import { loadAddon } from '../../dist/addon.js'
 
 const memory = new Memory()
 memory.arena().alloc(10)
+const { lastError, rawFunctions } = loadAddon()
 const raw = rawFunctions()
 const { manager, lease } = workerData
 const calls = {
