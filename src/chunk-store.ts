@@ -1,5 +1,5 @@
 import { detach, release, releasesAtOnce, canDetach } from './detach.js'
-import { PrimarenaError } from './errors.js'
+import { outOfMemory } from './errors.js'
 import type { Arena } from './arena.js'
 import { FAILED, type NativeManager, raw, takeLastError } from './native.js'
 
@@ -210,8 +210,7 @@ export class ChunkStore {
       raw.leaseFailed(this.id, handle, chunk)
       if (opening) this.close(handle, 0)
       this.drain()
-      const message = `no memory for a chunk of ${capacityBytes} bytes`
-      throw new PrimarenaError('ERR_OUT_OF_MEMORY', message, { cause })
+      throw outOfMemory('a chunk', capacityBytes, cause)
     }
   }
 }

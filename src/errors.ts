@@ -85,3 +85,8 @@ export class PrimarenaError extends Error {
     return typeof error === 'object' && error !== null && (error as Record<symbol, unknown>)[brand] === true
   }
 }
+
+/** What becomes of a failure to allocate: V8 throws a plain RangeError. @internal */
+export function outOfMemory(what: string, bytes: number, cause: unknown): PrimarenaError {
+  return new PrimarenaError('ERR_OUT_OF_MEMORY', `no memory for ${what} of ${bytes} bytes`, { cause })
+}

@@ -3,7 +3,7 @@ import { window, type AlignOptions, type Window } from './allocator.js'
 import { BaseAllocator } from './base-allocator.js'
 import { BufferView } from './buffer-view.js'
 import { alignment, checkBytes } from './checks.js'
-import { PrimarenaError } from './errors.js'
+import { outOfMemory, PrimarenaError } from './errors.js'
 import type { Owner } from './owner.js'
 
 const EMPTY = new Uint8Array(new ArrayBuffer(0))
@@ -30,7 +30,10 @@ export class HeapAllocator extends BaseAllocator implements Disposable {
     super()
     this.#owner = owner
     this.#guard = guard
-    this.#window = new HeapWindow((bytes) => this.#take(bytes))
+    this.#window = new HeapWindow(
+      (bytes) => this.#take(bytes),
+      (bytes) => this.allocUnsafe(bytes),
+    )
   }
 
   /** @internal */
@@ -51,13 +54,21 @@ export class HeapAllocator extends BaseAllocator implements Disposable {
   alloc(bytes: number): Buffer {
     checkBytes(bytes)
     this.#take(bytes)
-    return Buffer.alloc(bytes)
+    try {
+      return Buffer.alloc(bytes)
+    } catch (cause) {
+      throw this.#failed(bytes, cause)
+    }
   }
 
   allocUnsafe(bytes: number): Buffer {
     checkBytes(bytes)
     this.#take(bytes)
-    return Buffer.allocUnsafe(bytes)
+    try {
+      return Buffer.allocUnsafe(bytes)
+    } catch (cause) {
+      throw this.#failed(bytes, cause)
+    }
   }
 
   uint8(length: number, options?: AlignOptions): Uint8Array {
@@ -99,7 +110,11 @@ export class HeapAllocator extends BaseAllocator implements Disposable {
     const bytes = length * elementBytes
     checkBytes(bytes, 'length')
     this.#take(bytes)
-    return new ArrayBuffer(bytes)
+    try {
+      return new ArrayBuffer(bytes)
+    } catch (cause) {
+      throw this.#failed(bytes, cause)
+    }
   }
 
   #take(bytes: number): void {
@@ -107,6 +122,13 @@ export class HeapAllocator extends BaseAllocator implements Disposable {
     this.#guard?.()
     this.#owner?.charge(bytes)
     this.#usedBytes += bytes
+  }
+
+  /** What was taken is given back: the system has no memory for it. */
+  #failed(bytes: number, cause: unknown): PrimarenaError {
+    this.#usedBytes -= bytes
+    this.#owner?.uncharge(bytes)
+    return outOfMemory('a buffer', bytes, cause)
   }
 
   #giveBack(): void {
@@ -119,12 +141,14 @@ export class HeapAllocator extends BaseAllocator implements Disposable {
 /** Writers write into a scratch; a commit hands out what was written. */
 class HeapWindow implements Window {
   readonly #take: (bytes: number) => void
+  readonly #allocUnsafe: (bytes: number) => Buffer
   #scratch: Uint8Array<ArrayBuffer> = EMPTY
   #view: DataView | undefined
   offset = 0
 
-  constructor(take: (bytes: number) => void) {
+  constructor(take: (bytes: number) => void, allocUnsafe: (bytes: number) => Buffer) {
     this.#take = take
+    this.#allocUnsafe = allocUnsafe
   }
 
   get bytes(): Uint8Array {
@@ -143,17 +167,17 @@ class HeapWindow implements Window {
     checkBytes(bytes)
     this.#take(0)
     // Made zeroed: nothing of the heap shows through what native code leaves unwritten.
-    if (this.#scratch.length < bytes) this.#aim(new Uint8Array(new ArrayBuffer(Math.max(bytes, 4096))))
+    if (this.#scratch.length < bytes) this.#aim(scratchOf(Math.max(bytes, 4096)))
   }
 
   commit(bytes: number): Buffer {
-    this.#take(bytes)
     const { buffer, length } = this.#scratch
     if (bytes * 2 >= length && bytes >= 4096) {
+      this.#take(bytes)
       this.#aim(EMPTY)
       return new BufferView(buffer, 0, bytes)
     }
-    const copy = Buffer.allocUnsafe(bytes)
+    const copy = this.#allocUnsafe(bytes)
     copy.set(new Uint8Array(buffer, 0, bytes))
     if (length > KEPT_SCRATCH_BYTES) this.#aim(EMPTY)
     return copy
@@ -172,5 +196,13 @@ class HeapWindow implements Window {
   #aim(scratch: Uint8Array<ArrayBuffer>): void {
     this.#scratch = scratch
     this.#view = undefined
+  }
+}
+
+function scratchOf(bytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(new ArrayBuffer(bytes))
+  } catch (cause) {
+    throw outOfMemory('a buffer', bytes, cause)
   }
 }

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer'
 import type { Allocator } from './allocator.js'
 import { Arena } from './arena.js'
 import { PrimarenaError } from './errors.js'
+import { HeapAllocator } from './heap-allocator.js'
 import type { Lessee } from './lessee.js'
 
 /** Library handles answer with the arena that they live in, or nothing when they live on the heap. @internal */
@@ -35,14 +36,15 @@ export function copyOut(value: unknown, lessee: Lessee, target: Allocator | unde
   return value
 }
 
+// Ordinary memory, which nobody is charged for; when there is none it says so with a code.
+const heap = new HeapAllocator()
+
 /** A copy of `view` as the same kind of view. */
-export function copyView<T extends ArrayBufferView>(view: T, target?: Allocator): T {
+export function copyView<T extends ArrayBufferView>(view: T, target: Allocator = heap): T {
   const { byteLength } = view
-  if (Buffer.isBuffer(view)) {
-    return (target ? target.from(view) : Buffer.from(view)) as unknown as T
-  }
+  if (Buffer.isBuffer(view)) return target.from(view) as unknown as T
   const elementBytes = 'BYTES_PER_ELEMENT' in view ? (view.BYTES_PER_ELEMENT as number) : 1
-  const bytes = target ? target.uint8(byteLength, { align: elementBytes }) : new Uint8Array(byteLength)
+  const bytes = target.uint8(byteLength, { align: elementBytes })
   bytes.set(new Uint8Array(view.buffer, view.byteOffset, byteLength))
   const type = view.constructor as TypedArrayConstructor
   return new type(bytes.buffer, bytes.byteOffset, byteLength / elementBytes) as T
