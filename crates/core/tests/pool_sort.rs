@@ -84,7 +84,8 @@ fn by_value(a: f64, b: f64, descending: bool) -> Ordering {
 
 #[test]
 fn doubles() {
-    let shapes: [(&str, fn(u64) -> f64); 12] = [
+    type Shape = (&'static str, fn(u64) -> f64);
+    let shapes: [Shape; 12] = [
         ("evenly", |n| (n >> 11) as f64 / 9_007_199_254_740_992.0),
         ("around zero", |n| (n >> 11) as f64 / 9_007_199_254_740_992.0 - 0.5),
         ("few values", |n| (n % 7) as f64),
@@ -97,7 +98,7 @@ fn doubles() {
         ("one outlier that no sample has", |n| if n == 0 { 0.0 } else { 1.7e12 + (n % 86_400_000) as f64 }),
         ("a tenth zeros", |n| if n % 10 == 0 { 0.0 } else { 1.7e12 + (n % 86_400_000) as f64 }),
         ("all there are", f64::from_bits),
-        ("differing in the last bits", |n| f64::from_bits(0x3ff0_0000_0000_0000 | n % 5 << 51 | n % 3)),
+        ("differing in the last bits", |n| f64::from_bits(0x3ff0_0000_0000_0000 | ((n % 5) << 49) | (n % 3))),
         ("one value", |_| 3.0),
         ("not a number", |n| if n % 3 == 0 { f64::NAN } else { (n % 1000) as f64 }),
         ("zeros of both signs", |n| if n % 2 == 0 { 0.0 } else { -0.0 }),
@@ -193,7 +194,7 @@ fn records_that_change_between_steps_are_all_there() {
     let mut next = random(17);
     for slot in pool.slots.clone() {
         // Crowded, so that ranges have to be done again.
-        let value = if next() % 2 == 0 { 1e300 } else { 1.0 + (next() % 100_000) as f64 * 1e-12 };
+        let value = if next().is_multiple_of(2) { 1e300 } else { 1.0 + (next() % 100_000) as f64 * 1e-12 };
         pool.put(slot, &value.to_le_bytes());
     }
     let layout = pool.layout.clone();
