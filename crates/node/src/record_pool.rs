@@ -33,7 +33,7 @@ enum Work {
     TopK(TopK),
     Slots(Vec<u32>),
     Aggregate(Aggregate),
-    Read(Read),
+    Read(Box<Read>),
     Write(Write),
 }
 
@@ -195,7 +195,7 @@ pub fn register(exports: &Exports) -> napi::Result<()> {
     exports.add("recordRead", |call| {
         let path = std::str::from_utf8(call.bytes(1)?);
         let path = path.map_err(|_| Failure::argument("expected the path as UTF-8"))?;
-        start(call, |layout| Ok(Work::Read(Read::new(layout, path)?)))
+        start(call, |layout| Ok(Work::Read(Box::new(Read::new(layout, path)?))))
     })?;
     exports.add("recordWrite", |call| {
         let lines = call.u32(1)? != 0;
