@@ -15,6 +15,7 @@
 mod block;
 pub mod captures;
 pub mod columns;
+mod decimal;
 mod dispatch;
 pub mod document;
 mod extract;

@@ -1,10 +1,6 @@
 //! The numbers of JSON, exactly as `JSON.parse` reads them.
 
-/// Powers of ten that are exact as `f64`.
-const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
-    1e19, 1e20, 1e21, 1e22,
-];
+use super::decimal::{MOST_EXPONENT, nearest};
 
 /// The number that `raw` is, rounded as IEEE 754 says; `None` if it is no JSON number.
 #[inline]
@@ -13,22 +9,16 @@ pub fn parse_f64(raw: &[u8]) -> Option<f64> {
 }
 
 /// The number at `start..end` of `input`, as [`parse_f64`] reads it. Bytes behind it may be looked at.
-///
-/// Up to 2^53 and ten to the ±22nd one multiplication or division is exact (W. D. Clinger, "How to read
-/// floating point numbers accurately", 1990); std's parser reads the rest.
 #[inline]
 pub(crate) fn f64_in(input: &[u8], start: usize, end: usize) -> Option<f64> {
     let parts = Parts::read(input, start, end)?;
-    if parts.mantissa <= 1 << 53 && parts.exact {
-        let value = parts.mantissa as f64;
-        let value = match parts.exponent {
-            -22..=0 => value / POWERS[-parts.exponent as usize],
-            1..=22 => value * POWERS[parts.exponent as usize],
-            _ => return slow(&input[start..end]),
-        };
-        return Some(if parts.negative { -value } else { value });
-    }
-    slow(&input[start..end])
+    let value = match parts.exponent {
+        _ if !parts.exact => return slow(&input[start..end]),
+        0 => parts.mantissa as f64,
+        exponent if (-MOST_EXPONENT..=MOST_EXPONENT).contains(&exponent) => nearest(parts.mantissa, exponent),
+        _ => return slow(&input[start..end]),
+    };
+    Some(if parts.negative { -value } else { value })
 }
 
 #[cold]
