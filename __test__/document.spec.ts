@@ -360,11 +360,24 @@ test('limits and other input', (t_) => {
   t_.throws(() => json.parse(Buffer.alloc(0), undefined, { trust: true }), { code: 'ERR_JSON_SYNTAX' })
 })
 
-test('a million brackets', (t_) => {
-  const doc = json.parse(Buffer.from('['.repeat(1e6) + ']'.repeat(1e6)), new HeapAllocator())
-  let inner = doc
-  for (let level = 0; level < 20; level++) inner = inner.get(0) as JsonDocument
-  t_.is(inner.size, 1)
+for (const trust of [false, true]) {
+  test(`a million brackets, ${trust ? 'trusted' : 'validated'}`, (t_) => {
+    const doc = json.parse(Buffer.from('['.repeat(1e6) + ']'.repeat(1e6)), new HeapAllocator(), { trust })
+    let inner = doc
+    for (let level = 0; level < 20; level++) inner = inner.get(0) as JsonDocument
+    t_.is(inner.size, 1)
+  })
+}
+
+test('a trusted document has a limit of bytes, and none of depth', (t_) => {
+  const deep = Buffer.from('['.repeat(100) + ']'.repeat(100))
+  const limits = { trust: true, maxDepth: 3, maxBytes: 200 }
+  t_.is(json.parse(deep, undefined, limits).size, 1)
+  t_.throws(() => json.parse(deep, undefined, { ...limits, maxBytes: 199 }), {
+    code: 'ERR_JSON_LIMIT',
+    message: 'expected a document of at most 199 bytes, got 200',
+  })
+  t_.throws(() => json.parse(deep, undefined, { ...limits, maxBytes: -1 }), { instanceOf: RangeError })
 })
 
 test('a template splices a document', (t_) => {

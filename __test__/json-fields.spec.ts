@@ -215,7 +215,13 @@ test('limits on depth and size', (t_) => {
     t_.throws(() => json.fields({}, { maxDepth }), { instanceOf: RangeError })
   t_.throws(() => json.fields({}, { maxDepth: '1' as never }), { instanceOf: TypeError })
   const deep = bytes(`{"a":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}}`)
-  t_.is(json.fields({ b: '$.b', first: '$.a[0][0][0].x' }).read(deep).b, undefined)
+  for (const trust of [false, true]) {
+    t_.is(json.fields({ b: '$.b', first: '$.a[0][0][0].x' }, { trust }).read(deep).b, undefined)
+  }
+  // Trusted, the size is checked and the depth is not.
+  t_.deepEqual(program.read(bytes('{"a":[[]]}'), { trust: true }), { a: [[]] })
+  const long = bytes(`{"a":"${'x'.repeat(20)}"}`)
+  t_.is(code(() => program.read(long, { trust: true })).code, 'ERR_JSON_LIMIT')
 })
 
 test('a trusted document is read without being validated, and hostile bytes do no harm', (t_) => {

@@ -8,6 +8,7 @@ import { livesIn } from '../results.js'
 import type { JsonValue } from '../types.js'
 import { ELEMENT_NUMBERS, Source } from './document-source.js'
 import { broken, kindOf, numberOf, parse, stringOf, type JsonKind } from './document-values.js'
+import { limitsOf } from './paths.js'
 import { pathText } from './template-parse.js'
 import { validate, type LimitOptions } from './validate.js'
 import { HEADER_NUMBERS, MEMBER_NUMBERS } from './wide-names.js'
@@ -23,7 +24,8 @@ export interface ParseOptions extends LimitOptions {
   borrow?: boolean
   /**
    * Nothing is validated but what is read: errors come late, or never. Safe for memory on any input, but not
-   * for decisions: never route or authorise by what an unchecked document says.
+   * for decisions: never route or authorise by what an unchecked document says. `maxDepth` is not checked, and
+   * a deep document costs no stack.
    */
   trust?: boolean
 }
@@ -322,13 +324,15 @@ export function parseDocument(
   options?: ParseOptions,
 ): JsonDocument {
   const given = inputBytes(input)
-  if (given.length > MOST_BYTES) {
+  const trust = options?.trust === true
+  const most = Math.min((trust ? limitsOf(options).maxBytes : undefined) ?? MOST_BYTES, MOST_BYTES)
+  if (given.length > most) {
     throw new PrimarenaError(
       'ERR_JSON_LIMIT',
-      `a document has at most ${MOST_BYTES} bytes, got ${given.length}`,
+      `expected a document of at most ${most} bytes, got ${given.length}`,
+      { offset: most },
     )
   }
-  const trust = options?.trust === true
   if (!trust) validate(given, options)
   let start = 0
   let end = given.length

@@ -31,7 +31,10 @@ export interface ProgramOptions {
    * route or authorise by what an unchecked document says.
    */
   trust?: boolean
-  /** The most levels of objects and arrays; any number when left out. */
+  /**
+   * The most levels of objects and arrays; any number when left out. Not checked in a trusted document, which
+   * costs no stack however deep it is.
+   */
   maxDepth?: number
   /** The most bytes of a document. */
   maxBytes?: number
