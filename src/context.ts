@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer'
 import type { Writable } from 'node:stream'
 import type { Allocator } from './allocator.js'
 import { runAmbient } from './ambient.js'
@@ -9,11 +8,10 @@ import { checkPromise, closedError, HoldGroup } from './holds.js'
 import { JsonOptimizer } from './json-optimizer.js'
 import { formatSite, type Site } from './leaks.js'
 import type { LifetimeRecord } from './nursery.js'
-import type { Place } from './place.js'
+import { ownerAt, type Place } from './place.js'
 import { Tenant } from './tenant.js'
-import type { Owner } from './owner.js'
 import type { Primitive } from './primitive.js'
-import { copyOut, copyView } from './results.js'
+import { copyOut, copyView, takeView } from './results.js'
 import { checkRunOptions, type RunArguments, type RunOptions } from './run-options.js'
 import { send } from './send.js'
 
@@ -97,7 +95,7 @@ export class PrimitiveContext<A extends Arena | undefined = Arena> extends Tenan
   /** The arena, or ordinary memory charged to the same budget where there is none: it always works. */
   get allocator(): Allocator {
     if (this.usesArena) return this.arena!
-    return (this.#more().heap ??= new HeapAllocator(chargedTo(this.place), () => this.checkMayAllocate()))
+    return (this.#more().heap ??= new HeapAllocator(ownerAt(this.place), () => this.checkMayAllocate()))
   }
 
   /** JSON in this operation: documents in its arena, pooled containers, the template cache. */
@@ -165,17 +163,7 @@ export class PrimitiveContext<A extends Arena | undefined = Arena> extends Tenan
    * @throws PrimarenaError ERR_FOREIGN_OBJECT when the bytes are not of this operation (or were taken).
    */
   take<T extends ArrayBufferView>(view: T): T {
-    if (!ArrayBuffer.isView(view)) throw new TypeError('take: expected a view')
-    const { buffer, byteOffset, byteLength } = view
-    const arena = Arena.of(buffer)
-    if (arena === undefined || arena.lessee !== this) {
-      throw new PrimarenaError('ERR_FOREIGN_OBJECT', 'take: the view is not in the arena of this context')
-    }
-    const taken = arena.takeChunk(buffer)
-    if (Buffer.isBuffer(view)) return Buffer.from(taken, byteOffset, byteLength) as unknown as T
-    const elementBytes = 'BYTES_PER_ELEMENT' in view ? (view.BYTES_PER_ELEMENT as number) : 1
-    const type = view.constructor as new (buffer: ArrayBuffer, offset: number, length: number) => T
-    return new type(taken, byteOffset, byteLength / elementBytes)
+    return takeView(view, this)
   }
 
   /** Calls `callback` when the body has settled, last one first; it is awaited. */
@@ -248,7 +236,7 @@ export class PrimitiveContext<A extends Arena | undefined = Arena> extends Tenan
     this.#more().aborted = error
     this.#arena?.block()
     this.#reject?.(error)
-    this.place.memory.bodyAborted(this, this.#rare.site)
+    this.place.memory.holdWatch.bodyAborted(this, this.#rare.site)
     this.#rare.controller?.abort(reason)
     if (this.#rare.children) for (const child of this.#rare.children) child.abort(reason)
   }
@@ -404,7 +392,7 @@ export class PrimitiveContext<A extends Arena | undefined = Arena> extends Tenan
   #holdFor(promise: PromiseLike<unknown>, what: string): void {
     if (this.#state >= CLOSED) throw closedError(what)
     const { memory } = this.place
-    const holds = (this.#more().holds ??= new HoldGroup(this, memory))
+    const holds = (this.#more().holds ??= new HoldGroup(this, memory.holdWatch))
     holds.add(promise, what, memory.sampleSite(PrimitiveContext))
   }
 
@@ -499,7 +487,7 @@ export class PrimitiveContext<A extends Arena | undefined = Arena> extends Tenan
       this.#more().closers = undefined
     }
     this.#closeJson()
-    if (this.#rare.aborted) this.place.memory.bodySettled(this)
+    if (this.#rare.aborted) this.place.memory.holdWatch.bodySettled(this)
     const parent = this.#parent
     if (parent !== undefined) {
       parent.#rare.children!.delete(this)
@@ -574,23 +562,6 @@ class Rare {
 
 /** Read by contexts that have nothing of it; never written to. */
 const NOTHING_RARE: Rare = Object.freeze(new Rare())
-
-/** Ordinary memory counts for the session as well, which is no node of the native tree. */
-function chargedTo({ owner, budget, memory }: Place): Owner {
-  if (budget === undefined) return owner
-  return {
-    label: owner.label,
-    charge(bytes) {
-      budget.headroom(bytes, memory.store)
-      owner.charge(bytes)
-      budget.add(bytes)
-    },
-    uncharge(bytes) {
-      owner.uncharge(bytes)
-      budget.remove(bytes)
-    },
-  }
-}
 
 function abortedError(name: string, reason: unknown): PrimarenaError {
   const why = reason instanceof Error ? reason.message : String(reason)

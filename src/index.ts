@@ -15,14 +15,9 @@ export type { DisposeOptions } from './dispose.js'
 export { HeapAllocator } from './heap-allocator.js'
 export { JsonOptimizer } from './json-optimizer.js'
 export type { LeakDetection, LeakReport } from './leaks.js'
-export {
-  Memory,
-  type DisposeReport,
-  type HoldReport,
-  type MemoryEvents,
-  type MemoryOptions,
-  type MemoryStats,
-} from './memory.js'
+export { Memory } from './memory.js'
+export type { MemoryOptions } from './memory-options.js'
+export type { DisposeReport, HoldReport, MemoryEvents, MemoryStats } from './memory-report.js'
 export { processStats, setProcessBudget, type ProcessBudget, type ProcessStats } from './process-budget.js'
 export type { MemorySnapshot, OwnerFigures, SiteFigures, SnapshotDiff } from './snapshot.js'
 export { Primitive, type Execute, type PrimitiveDefinition, type PrimitiveOptions } from './primitive.js'

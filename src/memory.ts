@@ -3,25 +3,20 @@ import { Agent, finite, type AgentOptions, type ArenaOptions } from './agent.js'
 import type { Arena, OnReset } from './arena.js'
 import type { BudgetCounter } from './budget-counter.js'
 import { byteSize, type ByteSize } from './byte-size.js'
-import { checkObject, nameOf } from './checks.js'
-import { ChunkStore, type NativeEvent } from './chunk-store.js'
-import type { AnyContext } from './context.js'
+import { checkObject } from './checks.js'
+import { ChunkStore } from './chunk-store.js'
 import { ManualContext } from './manual-context.js'
 import type { Place } from './place.js'
 import { endOne } from './dispose.js'
 import { PrimarenaError } from './errors.js'
 import { reportAtExit } from './exit-report.js'
 import { checkDeep } from './escapes.js'
-import { HoldGroup, type Hold, type HoldObserver } from './holds.js'
-import {
-  formatSite,
-  LEAK_LEVELS,
-  LeakTracker,
-  type LeakDetection,
-  type LeakReport,
-  type Site,
-} from './leaks.js'
+import { HoldWatch } from './hold-watch.js'
+import { Housekeeping } from './housekeeping.js'
+import { LeakTracker, type LeakDetection, type LeakReport, type Site } from './leaks.js'
 import type { Lessee } from './lessee.js'
+import { nativeLimits, settingsOf, type MemoryOptions } from './memory-options.js'
+import type { DisposeReport, MemoryEvents, MemoryStats } from './memory-report.js'
 import { callNative, NativeManager } from './native.js'
 import { Nursery, type Tracked } from './nursery.js'
 import { OwnerNode } from './owner-node.js'
@@ -42,100 +37,8 @@ import type { RunArguments, RunOptions } from './run-options.js'
 import { Session } from './session.js'
 import { diffSnapshots, takeSnapshot, type MemorySnapshot, type SnapshotDiff } from './snapshot.js'
 import { Standalone } from './standalone.js'
-import { TemplateCache, type TemplateCacheOptions, type TemplateCacheStats } from './template-cache.js'
+import { TemplateCache, type TemplateCacheOptions } from './template-cache.js'
 import { printTree } from './tree.js'
-
-export interface MemoryOptions {
-  /** For reports. */
-  name?: string
-  /** The most bytes that everything of this `Memory` may hold. No limit when left out. */
-  budget?: ByteSize
-  /** Above this the event `budget:soft` is sent. */
-  softBudget?: ByteSize
-  /** `'sampled'` when left out; the environment's PRIMARENA_LEAK_DETECTION stands in for that. */
-  leakDetection?: LeakDetection
-  /** What the end of an operation does to its bytes; see `OnReset`. */
-  onReset?: OnReset
-  /** `currentContext()` finds the context of the running operation. Costs about 550 ns a run. */
-  ambient?: boolean
-  /** Idle chunks to keep for later, in bytes. */
-  idleLimit?: ByteSize
-  /** How long a chunk rests before another agent may get it, in milliseconds. */
-  quarantineMs?: number
-  /** Bytes that may rest; above it fresh memory is taken, never early reuse. */
-  quarantineLimit?: ByteSize
-  /** A hold, or a body after its abort, that is older is reported. Milliseconds. */
-  holdTimeoutMs?: number
-  /** The bounds of `templates`. */
-  templates?: TemplateCacheOptions
-  /**
-   * Asked once when a budget refuses: free something or raise a limit and answer true to have it tried again.
-   */
-  onBudgetExceeded?: (error: PrimarenaError) => boolean | void
-}
-
-/** The events of a `Memory`. */
-export interface MemoryEvents {
-  /** Something was opened and not closed; once for each site. */
-  leak: [report: LeakReport]
-  /** A soft limit was crossed upwards. */
-  'budget:soft': [event: NativeEvent]
-  /** A limit refused bytes. */
-  'budget:exceeded': [error: PrimarenaError]
-  /** A hold is older than `holdTimeoutMs`. */
-  'hold:timeout': [event: HoldReport]
-  /** A held promise was rejected. */
-  'hold:rejected': [event: { label: string; error: unknown }]
-  /** An error that came when nobody waited any more. */
-  'late-error': [event: { label: string; error: unknown }]
-}
-
-/** A hold that takes long. */
-export interface HoldReport {
-  /** Agent, session and primitive. */
-  label: string
-  what: string
-  ageMs: number
-  site: string | undefined
-}
-
-/** What a `Memory` holds now. Bytes are chunk capacity unless said otherwise. */
-export interface MemoryStats {
-  name: string
-  openArenas: number
-  openRuns: number
-  openHolds: number
-  /** Records of record pools that are not released. */
-  openRecords: number
-  /** Objects of object pools and JSON containers that are out. */
-  openObjects: number
-  agents: number
-  /** Charged to owners: leased chunks, slabs, documents, templates, ordinary memory. */
-  usedBytes: number
-  /** Everything that is not given back to the system: used, idle and quarantined. */
-  reservedBytes: number
-  idleBytes: number
-  quarantinedBytes: number
-  /** Let go of, and waiting for a garbage collection (runtimes without `ArrayBuffer.prototype.transfer`). */
-  pendingFreeBytes: number
-  peakBytes: number
-  limitBytes: number
-  grants: number
-  reuses: number
-  leaks: number
-  /** The cache of templates; `undefined` while it was never used. */
-  templates: TemplateCacheStats | undefined
-}
-
-/** What was still open when a `Memory` ended. */
-export interface DisposeReport {
-  openArenas: number
-  openRuns: number
-  openHolds: number
-  openRecords: number
-  openObjects: number
-  leaks: LeakReport[]
-}
 
 /** The native figures of a `Memory` that is disposed. */
 const ENDED = {
@@ -149,16 +52,13 @@ const ENDED = {
   reuses: 0,
 }
 
-const TICK_MS = 50
-const TICKS_A_SWEEP = 20
-
 let nextName = 1
 
 /**
  * The memory of a service: arenas, primitives, agents, pools and budgets under one roof. Have one for each
  * process or worker; a default one is exported as `memory`.
  */
-export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObserver, Disposable {
+export class Memory extends EventEmitter<MemoryEvents> implements Place, Disposable {
   readonly name: string
   /** @internal */
   readonly store: ChunkStore
@@ -176,47 +76,32 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   readonly leakTracker: LeakTracker
   /** @internal */
   readonly pools: Pools
-  readonly #holds = new Set<Hold>()
+  /** @internal */
+  readonly holdWatch: HoldWatch
+  readonly #housekeeping = new Housekeeping(this)
   readonly #agents = new Map<string, Agent>()
-  readonly #holdTimeoutMs: number
   readonly #onBudgetExceeded: ((error: PrimarenaError) => boolean | void) | undefined
-  readonly #aborted = new Map<AnyContext, { done: () => void }>()
   #none: Session | undefined
   #limitBytes: number
   #softBytes: number
   #disposed = false
   readonly #templateOptions: TemplateCacheOptions | undefined
   #templates: TemplateCache | undefined
-  #ticker: ReturnType<typeof setInterval> | undefined
-  #ticks = 0
-  #trimmedTick = -Infinity
 
   constructor(options: MemoryOptions = {}) {
     super()
-    checkObject(options, 'Memory: options')
-    const level = leakLevel(options.leakDetection)
+    const settings = settingsOf(options)
+    const { level } = settings
     this.name = options.name ?? `memory-${nextName++}`
-    this.#limitBytes = options.budget === undefined ? Infinity : byteSize(options.budget, 'budget')
-    this.#softBytes = options.softBudget === undefined ? Infinity : byteSize(options.softBudget, 'softBudget')
-    const paranoid = level === 'paranoid'
-    const native = callNative(
-      () =>
-        new NativeManager({
-          name: this.name,
-          paranoid,
-          ...given('softLimitBytes', finite(this.#softBytes)),
-          ...given('hardLimitBytes', finite(this.#limitBytes)),
-          ...given('idleLimitBytes', size(options.idleLimit, 'idleLimit')),
-          ...given('quarantineLimitBytes', size(options.quarantineLimit, 'quarantineLimit')),
-          ...given('quarantineMs', milliseconds(options.quarantineMs, 'quarantineMs')),
-        }),
-    )
-    this.onReset = options.onReset ?? (paranoid ? 'poison' : 'detach')
-    if (!['detach', 'poison', 'reuse'].includes(this.onReset)) {
-      throw new TypeError(`onReset: expected 'detach', 'poison' or 'reuse', got ${String(this.onReset)}`)
-    }
-    this.ambient = options.ambient === true
-    this.#holdTimeoutMs = milliseconds(options.holdTimeoutMs, 'holdTimeoutMs') ?? 30_000
+    this.#limitBytes = settings.limitBytes
+    this.#softBytes = settings.softBytes
+    const native = callNative(() => new NativeManager({ name: this.name, ...settings.native }))
+    this.onReset = settings.onReset
+    this.ambient = settings.ambient
+    this.holdWatch = new HoldWatch(settings.holdTimeoutMs, {
+      rejected: (label, error) => this.#tell('hold:rejected', { label, error }),
+      overdue: (report) => this.#tell('hold:timeout', report),
+    })
     this.#onBudgetExceeded = options.onBudgetExceeded
     this.store = new ChunkStore(native)
     this.store.onEvents = (events) => {
@@ -348,7 +233,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
       name: this.name,
       openArenas: this.leases,
       openRuns: this.#openRunsOfAll(),
-      openHolds: this.#holds.size,
+      openHolds: this.holdWatch.count,
       openRecords: this.pools.openRecords,
       openObjects: this.pools.openObjects,
       agents: this.#agents.size,
@@ -393,9 +278,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     this.pools.trim()
     this.store.native.trim()
     this.store.drain()
-    // What is in quarantine may go a little later: the housekeeping sees to it.
-    this.#trimmedTick = this.#ticks
-    if (this.#ticker === undefined) this.#startTicking()
+    this.#housekeeping.trimmed()
   }
 
   /**
@@ -442,7 +325,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     if (this.#disposed) return report
     report.openArenas = this.leases
     report.openRuns = this.#openRunsOfAll()
-    report.openHolds = this.#holds.size
+    report.openHolds = this.holdWatch.count
     report.openRecords = this.pools.openRecords
     report.openObjects = this.pools.openObjects
     // First of all, so that nothing new begins while the rest is ended.
@@ -452,8 +335,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     this.reportOpen(() => true, `${this.name} is disposed`)
     this.pools.dispose()
     report.leaks = this.leaks()
-    if (this.#ticker) clearInterval(this.#ticker)
-    this.#ticker = undefined
+    this.#housekeeping.stop()
     for (const agent of this.#agents.values()) agent.owner.close(true)
     this.#agents.clear()
     this.#templates?.dispose()
@@ -519,7 +401,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
 
   /** The site of an opening, when it is sampled. Keeps the housekeeping going. @internal */
   sampleSite(from: object): Site | undefined {
-    if (this.#ticker === undefined) this.#startTicking()
+    this.#housekeeping.wake()
     return this.leakTracker.site(from)
   }
 
@@ -535,8 +417,7 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
       this.store.native.openOwner({
         name,
         shared,
-        ...given('softLimitBytes', finite(softBytes)),
-        ...given('hardLimitBytes', finite(limitBytes)),
+        ...nativeLimits(softBytes, limitBytes),
       }),
     )
   }
@@ -560,11 +441,6 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
     return this.#softBytes
   }
 
-  /** @internal */
-  holds(): Iterable<Hold> {
-    return this.#holds
-  }
-
   /** A session went over its soft limit. @internal */
   readonly onSessionSoft = (counter: BudgetCounter): void => {
     const { label: node, heldBytes, softBytes: limitBytes } = counter
@@ -574,35 +450,6 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   /** @internal */
   checkOpen(what: string): void {
     if (this.#disposed) throw this.#disposedError(what)
-  }
-
-  /** @internal */
-  holdOpened(hold: Hold): void {
-    this.#holds.add(hold)
-  }
-
-  /** @internal */
-  holdClosed(hold: Hold): void {
-    this.#holds.delete(hold)
-  }
-
-  /** @internal */
-  holdRejected(hold: Hold, error: unknown): void {
-    this.#tell('hold:rejected', { label: hold.group.label, error })
-  }
-
-  /** A body that still runs after its abort is watched like a hold. @internal */
-  bodyAborted(context: AnyContext, site: Site | undefined): void {
-    const group = new HoldGroup(context, this)
-    let done!: () => void
-    group.add(new Promise<void>((resolve) => (done = resolve)), 'body', site)
-    this.#aborted.set(context, { done })
-  }
-
-  /** @internal */
-  bodySettled(context: AnyContext): void {
-    this.#aborted.get(context)?.done()
-    this.#aborted.delete(context)
   }
 
   /** @internal */
@@ -640,64 +487,4 @@ export class Memory extends EventEmitter<MemoryEvents> implements Place, HoldObs
   #disposedError(what: string): PrimarenaError {
     return new PrimarenaError('ERR_CONTEXT_CLOSED', `${what}: ${this.name} is disposed`)
   }
-
-  #startTicking(): void {
-    const self = new WeakRef(this)
-    const ticker = setInterval(() => {
-      const memory = self.deref()
-      if (memory === undefined) clearInterval(ticker)
-      else memory.#tick()
-    }, TICK_MS)
-    ticker.unref()
-    this.#ticker = ticker
-  }
-
-  #tick(): void {
-    this.nursery.tick()
-    this.#ticks += 1
-    const trimming = this.#ticks - this.#trimmedTick <= TICKS_A_SWEEP
-    if (trimming) this.store.drain()
-    const now = Date.now()
-    for (const hold of this.#holds) {
-      const ageMs = now - hold.since
-      if (hold.reported || ageMs < this.#holdTimeoutMs) continue
-      hold.reported = true
-      this.#tell('hold:timeout', {
-        label: hold.group.label,
-        what: hold.what,
-        ageMs,
-        site: formatSite(hold.site),
-      })
-    }
-    if (this.#ticks % TICKS_A_SWEEP === 0) for (const agent of this.#agents.values()) agent.leaveWhenIdle()
-    if (trimming || this.nursery.hasYoung || this.#holds.size > 0 || this.#ticks % TICKS_A_SWEEP !== 0) return
-    clearInterval(this.#ticker)
-    this.#ticker = undefined
-  }
-}
-
-function leakLevel(asked: LeakDetection | undefined): LeakDetection {
-  const level = asked ?? (process.env['PRIMARENA_LEAK_DETECTION'] || 'sampled')
-  if (!(LEAK_LEVELS as readonly string[]).includes(level)) {
-    throw new TypeError(`leakDetection: expected one of ${LEAK_LEVELS.join(', ')}, got ${level}`)
-  }
-  return level as LeakDetection
-}
-
-function size(value: ByteSize | undefined, what: string): number | undefined {
-  return value === undefined ? undefined : finite(byteSize(value, what))
-}
-
-function milliseconds(value: number | undefined, what: string): number | undefined {
-  if (value !== undefined && typeof value !== 'number') {
-    throw new TypeError(`${what}: expected a number of milliseconds, got ${nameOf(value)}`)
-  }
-  if (value !== undefined && !(value >= 0))
-    throw new RangeError(`${what}: expected milliseconds, got ${value}`)
-  return value
-}
-
-/** `{ key: value }`, or nothing when there is no value: options are absent rather than undefined. */
-function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V }
 }

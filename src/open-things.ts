@@ -34,7 +34,7 @@ export function openThings(memory: Memory): OpenThing[] {
       identity: tracked,
     }
   })
-  for (const hold of memory.holds()) {
+  for (const hold of memory.holdWatch.open()) {
     const { agentId, sessionId, primitive } = hold.group
     // The bytes are counted with what is held.
     const site = formatSite(hold.site)

@@ -50,6 +50,25 @@ export function copyView<T extends ArrayBufferView>(view: T, target: Allocator =
   return new type(bytes.buffer, bytes.byteOffset, byteLength / elementBytes) as T
 }
 
+/**
+ * The whole chunk of `view`, which belongs to `lessee`, instead of a copy: `view` again, over bytes that are in no arena
+ * any more.
+ *
+ * @throws PrimarenaError ERR_FOREIGN_OBJECT.
+ */
+export function takeView<T extends ArrayBufferView>(view: T, lessee: Lessee): T {
+  if (!ArrayBuffer.isView(view)) throw new TypeError('take: expected a view')
+  const { buffer, byteOffset, byteLength } = view
+  const arena = Arena.of(buffer)
+  if (arena === undefined || arena.lessee !== lessee) {
+    throw new PrimarenaError('ERR_FOREIGN_OBJECT', 'take: the view is not in the arena of this context')
+  }
+  const taken = arena.takeChunk(buffer)
+  if (Buffer.isBuffer(view)) return Buffer.from(taken, byteOffset, byteLength) as unknown as T
+  const elementBytes = 'BYTES_PER_ELEMENT' in view ? (view.BYTES_PER_ELEMENT as number) : 1
+  return new (view.constructor as TypedArrayConstructor)(taken, byteOffset, byteLength / elementBytes) as T
+}
+
 function isOwnView(value: object, lessee: Lessee): value is ArrayBufferView {
   return ArrayBuffer.isView(value) && Arena.of(value.buffer)?.lessee === lessee
 }

@@ -1,4 +1,5 @@
-import type { Memory, MemoryStats } from './memory.js'
+import type { Memory } from './memory.js'
+import type { MemoryStats } from './memory-report.js'
 import { NONE } from './owner-node.js'
 import { openThings, whose } from './open-things.js'
 
