@@ -9,10 +9,12 @@ import type { Kind, NumberArray } from '../types.js'
 /** The kinds of arrays that columns of numbers have. */
 export type ColumnArray = NumberArray
 
-/** The allocator that rows were written into, and its generation then. @internal */
+/** The allocator that rows were written into, its generation then, and the bytes of all columns. @internal */
 export interface Home {
   readonly allocator: Allocator & { readonly generation?: number }
   readonly generation: number | undefined
+  /** Starts at a multiple of 8. */
+  readonly bytes: Uint8Array<ArrayBuffer>
 }
 
 /** What both kinds of columns have. Valid until the allocator that holds it is reset or disposed. */
@@ -21,17 +23,29 @@ abstract class BaseColumn<Value> {
   readonly length: number
   /** How many of them have no value: it is missing or `null`. */
   readonly nullCount: number
-  /** A bit for each row, least significant first; set for a row that has a value. */
-  readonly validity: Uint8Array
 
   readonly #home: Home
+  /** Where the validity begins among the bytes. */
+  readonly #validityAt: number
+  /** Made when it is asked for: most readers want values only. */
+  #validity: Uint8Array | undefined
 
   /** @internal */
-  constructor(home: Home, length: number, nullCount: number, validity: Uint8Array) {
+  constructor(home: Home, length: number, nullCount: number, validityAt: number) {
     this.#home = home
     this.length = length
     this.nullCount = nullCount
-    this.validity = validity
+    this.#validityAt = validityAt
+  }
+
+  /**
+   * A bit for each row, least significant first; set for a row that has a value.
+   *
+   * @throws PrimarenaError ERR_STALE_HANDLE after the arena's reset.
+   */
+  get validity(): Uint8Array {
+    this.#check()
+    return (this.#validity ??= viewOf(this.#home, Uint8Array, this.#validityAt, Math.ceil(this.length / 8)))
   }
 
   /** @internal */
@@ -41,8 +55,8 @@ abstract class BaseColumn<Value> {
 
   /** Throws when the bytes are no longer the column's: also where a reset detaches nothing. */
   #check(): void {
-    const { allocator, generation } = this.#home
-    if (allocator.generation !== generation || (this.validity.length === 0 && this.length > 0)) {
+    const { allocator, generation, bytes } = this.#home
+    if (allocator.generation !== generation || (bytes.length === 0 && this.length > 0)) {
       throw new PrimarenaError('ERR_STALE_HANDLE', 'the arena of this column was reset or disposed')
     }
   }
@@ -57,7 +71,8 @@ abstract class BaseColumn<Value> {
    */
   isValid(row: number): boolean {
     this.#check()
-    return row >= 0 && row < this.length && ((this.validity[row >> 3]! >> (row & 7)) & 1) === 1
+    if (!(row >= 0 && row < this.length)) return false
+    return ((this.#home.bytes[this.#validityAt + (row >> 3)]! >> (row & 7)) & 1) === 1
   }
 
   /** The value of the row, `null` if it has none, `undefined` beyond the rows; negative: from the end. */
@@ -92,8 +107,8 @@ export class NumberColumn<
   readonly values: Values
 
   /** @internal */
-  constructor(home: Home, length: number, nullCount: number, validity: Uint8Array, values: Values) {
-    super(home, length, nullCount, validity)
+  constructor(home: Home, length: number, nullCount: number, validityAt: number, values: Values) {
+    super(home, length, nullCount, validityAt)
     this.values = values
   }
 
@@ -125,12 +140,12 @@ export class TextColumn<Value> extends BaseColumn<Value> {
     home: Home,
     length: number,
     nullCount: number,
-    validity: Uint8Array,
+    validityAt: number,
     offsets: Int32Array,
     bytes: Buffer,
     kind: 'string' | 'json' | 'bytes',
   ) {
-    super(home, length, nullCount, validity)
+    super(home, length, nullCount, validityAt)
     this.offsets = offsets
     this.bytes = bytes
     this.#kind = kind
@@ -163,35 +178,39 @@ export class TextColumn<Value> extends BaseColumn<Value> {
   }
 }
 
-/** Where the parts of a column are, in bytes from the first one; see `crates/core/src/json/columns.rs`. */
-export interface ColumnParts {
-  validity: number
-  values: number
-  text: number
-  textBytes: number
-  nullCount: number
+type NumbersType = new (buffer: ArrayBuffer, byteOffset: number, length: number) => ColumnArray
+
+/** A view of some of the bytes of the columns; `at` is a multiple of what the elements need. */
+function viewOf<T>(
+  { bytes }: Home,
+  type: new (buffer: ArrayBuffer, byteOffset: number, length: number) => T,
+  at: number,
+  length: number,
+): T {
+  return new type(bytes.buffer, bytes.byteOffset + at, length)
 }
 
-/** Any column, as it is made of its parts; `start` is a multiple of 8. */
+/** A column; its parts are described from `at` on in `parts`, see `crates/core/src/json/columns.rs`. @internal */
 export function makeColumn(
   home: Home,
   kind: Kind | 'any',
   rows: number,
-  buffer: ArrayBuffer,
-  start: number,
-  parts: ColumnParts,
+  parts: Float64Array,
+  at: number,
 ): BaseColumn<unknown> {
-  const validity = new Uint8Array(buffer, start + parts.validity, Math.ceil(rows / 8))
-  const values = start + parts.values
+  const validityAt = parts[at]!
+  const valuesAt = parts[at + 1]!
+  const nullCount = parts[at + 4]!
   if (kind === 'boolean') {
-    return new BooleanColumn(home, rows, parts.nullCount, validity, new Uint8Array(buffer, values, rows))
+    return new BooleanColumn(home, rows, nullCount, validityAt, viewOf(home, Uint8Array, valuesAt, rows))
   }
   if (kind === 'string' || kind === 'json' || kind === 'bytes' || kind === 'any' || kind === 'each') {
-    const offsets = new Int32Array(buffer, values, rows + 1)
-    const bytes = Buffer.from(buffer, start + parts.text, parts.textBytes)
+    const { bytes } = home
+    const offsets = viewOf(home, Int32Array, valuesAt, rows + 1)
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset + parts[at + 2]!, parts[at + 3]!)
     const reading = kind === 'string' || kind === 'bytes' ? kind : 'json'
-    return new TextColumn(home, rows, parts.nullCount, validity, offsets, bytes, reading)
+    return new TextColumn(home, rows, nullCount, validityAt, offsets, text, reading)
   }
-  const Numbers = kind === 'timestamp' ? Float64Array : ARRAYS[kind]
-  return new NumberColumn(home, rows, parts.nullCount, validity, new Numbers(buffer, values, rows))
+  const Numbers: NumbersType = kind === 'timestamp' ? Float64Array : ARRAYS[kind]
+  return new NumberColumn(home, rows, nullCount, validityAt, viewOf(home, Numbers, valuesAt, rows))
 }

@@ -137,29 +137,19 @@ export class ColumnsProgram<Specs extends ColumnSpecs> {
     // One large table must not make all that follow ask for as much.
     if (parts[0]! * 4 < this.#hintBytes) this.#hintBytes = Math.max(FIRST_BYTES, this.#hintBytes >> 1)
     const block = target.commit(pad + parts[0]!)
-    return this.#table({ allocator: place, generation: place.generation }, rows, block, pad)
+    return this.#table(place, rows, block, pad)
   }
 
-  #table(home: Home, rows: number, block: Buffer, pad: number): Table<Specs> {
-    let buffer = block.buffer as ArrayBuffer
-    let start = block.byteOffset + pad
-    if ((start & 7) !== 0) {
-      // An allocator that moved what was committed to another alignment.
-      buffer = new Uint8Array(block.subarray(pad)).buffer
-      start = 0
-    }
+  #table(allocator: Home['allocator'], rows: number, block: Buffer, pad: number): Table<Specs> {
+    let bytes = (pad === 0 ? block : block.subarray(pad)) as Buffer<ArrayBuffer>
+    // An allocator may have moved what was committed to another alignment.
+    if ((bytes.byteOffset & 7) !== 0) bytes = new Uint8Array(bytes) as Buffer<ArrayBuffer>
+    const home: Home = { allocator, generation: allocator.generation, bytes }
     const columns = Object.create(null) as Record<string, unknown>
-    const parts = this.#parts
-    this.#names.forEach((name, index) => {
+    for (let index = 0; index < this.#names.length; index++) {
       const at = 1 + index * WIDTH_COLUMN
-      columns[name] = makeColumn(home, this.#kinds[index]!, rows, buffer, start, {
-        validity: parts[at]!,
-        values: parts[at + 1]!,
-        text: parts[at + 2]!,
-        textBytes: parts[at + 3]!,
-        nullCount: parts[at + 4]!,
-      })
-    })
+      columns[this.#names[index]!] = makeColumn(home, this.#kinds[index]!, rows, this.#parts, at)
+    }
     return new Table(home, rows, columns)
   }
 }
