@@ -380,7 +380,7 @@ impl RowSink for Table<'_> {
         match column.spec.kind {
             Kind::String => {
                 if let Some((inner, end)) = plain_string(input, at)
-                    && (!self.trust || std::str::from_utf8(inner).is_ok())
+                    && (!self.trust || inner.is_ascii() || std::str::from_utf8(inner).is_ok())
                 {
                     cells.push(row, inner);
                     return Some(end);

@@ -1,9 +1,11 @@
 //! Reads one row after the other, each from its first byte on, its values handed on where they lie.
 //!
 //! Rows of one document mostly have the same members in the same order. So what lies between one value and the
-//! next is kept (comma, name, colon and white space), and what came after it the last time is expected again:
-//! a comparison of a word or two then tells all of it. What is not expected is read as any member is, and
-//! expected the next time.
+//! next is kept (brackets, comma, name, colon and white space), and expected again in the next row: a comparison
+//! of a word or two then tells all of it. That is done twice over. A row that is as an earlier one was, but for
+//! its values, is read by the list of what lies between them ([`Step`]). Any other is read object by object, and
+//! in each object a member is expected to be followed by the one that followed it the last time ([`Member`]).
+//! What is not expected is read as any member is, and expected the next time.
 //!
 //! A row that needs more than that (two members of one name, a value that is not what is wanted) is read
 //! again by the plain extractor, which decides what it means. So is every row if a path counts from the end of
@@ -43,9 +45,19 @@ pub(crate) struct Row {
     leaves: Vec<u32>,
 }
 
-/// The names that rows had so far, with what is around them. It refers to places in the document.
+/// What rows were like so far. It refers to places in the document.
 #[derive(Debug, Default)]
 pub(crate) struct Learned {
+    /// What a whole row was like; empty if that is not known.
+    steps: Vec<Step>,
+    /// How much longer the steps are tried, if they do not fit.
+    patience: u32,
+    /// How many rows may still be taken for a model.
+    models: u32,
+    /// Whether the row at hand is to be a model, and can be one.
+    records: bool,
+    /// Where the last value ended.
+    gap: usize,
     members: Vec<Member>,
     /// The first member of the objects at each node.
     heads: Vec<u32>,
@@ -58,18 +70,40 @@ pub(crate) struct Learned {
 const MOST_MEMBERS: usize = 512;
 /// How many names are compared with one that was not expected.
 const MOST_STEPS: usize = 24;
+/// Rows that do not fit before another one is taken for a model, if all before did.
+const MOST_PATIENCE: u32 = 32;
+/// Rows that are taken for models before rows are found to be too different.
+const MOST_MODELS: u32 = 32;
 
-/// What was met between two values: from the opening bracket, or the end of the value before, up to the value.
+/// Bytes of the document that are expected again.
 #[derive(Clone, Copy, Debug)]
-struct Member {
+struct Text {
     /// The first eight bytes, as far as there are so many, and the bits of them.
     first: u64,
     mask: u64,
-    /// The last eight bytes, if there are more.
+    /// The next eight, and the last eight, if there are so many.
+    second: u64,
     last: u64,
     length: usize,
     /// Where it was.
     at: usize,
+}
+
+/// What lies before a value of a row, from the end of the one before it.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    text: Text,
+    /// The slot of the value, [`NONE`] if it is not wanted, [`END`] if the row ends instead.
+    slot: u32,
+}
+
+/// The slot of what ends a row.
+const END: u32 = NONE - 1;
+
+/// What was met between two values of an object: from the opening bracket, or the end of the value before.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    text: Text,
     child: NodeId,
     /// The slot, if nothing in the value is wanted.
     leaf: u32,
@@ -81,6 +115,9 @@ impl Learned {
     /// Forgets everything.
     pub(super) fn clear(&mut self, row: &Row) {
         let nodes = row.trie.nodes().len();
+        self.steps.clear();
+        self.patience = 0;
+        self.models = MOST_MODELS;
         self.members.clear();
         self.heads.clear();
         self.heads.resize(nodes, NONE);
@@ -95,14 +132,15 @@ fn word_at(input: &[u8], at: usize) -> Option<u64> {
     input.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
 }
 
-impl Member {
-    fn new(input: &[u8], at: usize, end: usize, (child, leaf): (NodeId, u32), next: u32) -> Self {
+impl Text {
+    fn new(input: &[u8], at: usize, end: usize) -> Self {
         let text = &input[at..end];
         let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte));
         let first = &text[..text.len().min(8)];
-        let last = word(&text[text.len().saturating_sub(8)..]);
-        let mask = !0 >> (64 - 8 * first.len());
-        Member { first: word(first), mask, last, length: text.len(), at, child, leaf, next }
+        let last = word(text.last_chunk::<8>().map_or(&[], |last| last));
+        let second = word(text.get(8..16).unwrap_or_default());
+        let mask = (!0_u64).checked_shr(64 - 8 * first.len() as u32).unwrap_or(0);
+        Text { first: word(first), mask, last, second, length: text.len(), at }
     }
 
     /// Whether this stands at `at`.
@@ -116,8 +154,9 @@ impl Member {
     fn ends_at(&self, input: &[u8], at: usize) -> bool {
         let last = at + self.length - 8;
         word_at(input, last) == Some(self.last)
-            && (self.length <= 16
-                || input.get(at + 8..last) == input.get(self.at + 8..self.at + self.length - 8))
+            && (self.length <= 16 || word_at(input, at + 8) == Some(self.second))
+            && (self.length <= 24
+                || input.get(at + 16..last) == input.get(self.at + 16..self.at + self.length - 8))
     }
 }
 
@@ -144,7 +183,38 @@ impl Row {
         if !self.trie.is_forward() {
             return None;
         }
-        Walk { row: self, input, learned, sink }.value(0, self.leaves[0], start)
+        if learned.patience > 0 {
+            if let Some(end) = follow(&learned.steps, input, start, sink) {
+                learned.patience = (learned.patience + 1).min(MOST_PATIENCE);
+                return Some(end);
+            }
+            learned.patience -= 1;
+            sink.undo();
+        }
+        self.walk(input, start, learned, sink)
+    }
+
+    #[inline(never)]
+    fn walk<S: RowSink>(
+        &self,
+        input: &[u8],
+        start: usize,
+        learned: &mut Learned,
+        sink: &mut S,
+    ) -> Option<usize> {
+        learned.records = learned.patience == 0 && learned.models > 0;
+        if learned.records {
+            learned.steps.clear();
+            learned.gap = start;
+            learned.models -= 1;
+        }
+        let mut walk = Walk { row: self, input, learned, sink };
+        let end = walk.value(0, self.leaves[0], start)?;
+        walk.record(end, END);
+        if learned.records {
+            learned.patience = 1;
+        }
+        Some(end)
     }
 
     /// The same, by the plain extractor.
@@ -172,6 +242,24 @@ impl Row {
     }
 }
 
+/// Hands the values of the row at `start` to `sink`, if it is as `steps` say, and answers where it ends.
+#[inline(always)]
+fn follow<S: RowSink>(steps: &[Step], input: &[u8], start: usize, sink: &mut S) -> Option<usize> {
+    let mut at = start;
+    for step in steps {
+        if !step.text.is_at(input, at) {
+            return None;
+        }
+        at += step.text.length;
+        at = match step.slot {
+            NONE => skip(input, at)?,
+            END => return Some(at),
+            slot => sink.value(slot, input, at)?,
+        };
+    }
+    None
+}
+
 /// The reading of one row.
 struct Walk<'a, S> {
     row: &'a Row,
@@ -184,16 +272,35 @@ impl<S: RowSink> Walk<'_, S> {
     /// Reads the value at `at`, which belongs to the node `id`; answers where it ends.
     #[inline(always)]
     fn value(&mut self, id: NodeId, leaf: u32, at: usize) -> Option<usize> {
-        if leaf != NONE { self.sink.value(leaf, self.input, at) } else { self.container(id, at) }
+        if leaf == NONE {
+            return self.container(id, at);
+        }
+        self.record(at, leaf);
+        let end = self.sink.value(leaf, self.input, at)?;
+        self.learned.gap = end;
+        Some(end)
+    }
+
+    /// The row at hand has a value at `at`, or its end before it.
+    #[inline(always)]
+    fn record(&mut self, at: usize, slot: u32) {
+        let Learned { steps, gap, records: true, .. } = &mut *self.learned else { return };
+        steps.push(Step { text: Text::new(self.input, *gap, at), slot });
     }
 
     fn container(&mut self, id: NodeId, at: usize) -> Option<usize> {
         let node = self.row.trie.node(id);
+        let first = *self.input.get(at)?;
+        if first == b'{' && node.enters_object() && node.slots.is_empty() {
+            return self.object(id, at);
+        }
+        // Another row may have something else here, or more of it, and what is between would be the same.
+        self.learned.records = false;
         let mut end = None;
         for &slot in &node.slots {
             end = Some(self.sink.value(slot, self.input, at)?);
         }
-        match self.input.get(at)? {
+        match first {
             b'{' if node.enters_object() => self.object(id, at),
             b'[' if node.enters_array() => self.array(id, at),
             _ => end.or_else(|| skip(self.input, at)),
@@ -211,8 +318,8 @@ impl<S: RowSink> Walk<'_, S> {
         loop {
             let (child, leaf);
             match self.learned.members.get(next as usize) {
-                Some(member) if member.is_at(input, at) => {
-                    at += member.length;
+                Some(member) if member.text.is_at(input, at) => {
+                    at += member.text.length;
                     (child, leaf) = (member.child, member.leaf);
                     (before, next) = (next, member.next);
                 }
@@ -225,7 +332,9 @@ impl<S: RowSink> Walk<'_, S> {
                 },
             }
             if child == NONE {
+                self.record(at, NONE);
                 at = skip(input, at)?;
+                self.learned.gap = at;
                 continue;
             }
             let met = self.learned.met.get_mut(child as usize)?;
@@ -271,7 +380,7 @@ impl<S: RowSink> Walk<'_, S> {
                 link = heads[id as usize];
             }
             let Some(member) = members.get(link as usize) else { break };
-            if member.length == value - at && member.is_at(input, at) {
+            if member.text.length == value - at && member.text.is_at(input, at) {
                 (*before, *next) = (link, member.next);
                 return Some(Next::Member((member.child, member.leaf), value));
             }
@@ -281,7 +390,7 @@ impl<S: RowSink> Walk<'_, S> {
         let named = (child, self.row.leaves.get(child as usize).copied().unwrap_or(NONE));
         if members.len() < MOST_MEMBERS {
             let own = members.len() as u32;
-            members.push(Member::new(input, at, value, named, *next));
+            members.push(Member { text: Text::new(input, at, value), child, leaf: named.1, next: *next });
             match members.get_mut(*before as usize) {
                 Some(before) => before.next = own,
                 None => heads[id as usize] = own,

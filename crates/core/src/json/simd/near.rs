@@ -15,16 +15,17 @@ pub(crate) fn scalar_stop(input: &[u8], at: usize) -> usize {
 }
 
 #[inline(always)]
-fn find(input: &[u8], mut at: usize, stops: fn(Lanes) -> Stops, stop: fn(u8) -> bool) -> usize {
-    while let Some(bytes) = input.get(at..).and_then(|rest| rest.first_chunk()) {
-        let found = stops(Lanes::load(bytes));
+fn find(input: &[u8], at: usize, stops: fn(Lanes) -> Stops, stop: fn(u8) -> bool) -> usize {
+    let (chunks, rest) = input.get(at..).unwrap_or_default().as_chunks();
+    let mut before = at;
+    for chunk in chunks {
+        let found = stops(Lanes::load(chunk));
         if found.0 != 0 {
-            return at + (found.0.trailing_zeros() / Stops::BITS) as usize;
+            return before + (found.0.trailing_zeros() / Stops::BITS) as usize;
         }
-        at += 16;
+        before += 16;
     }
-    let rest = input.get(at..).unwrap_or_default();
-    at + rest.iter().position(|byte| stop(*byte)).unwrap_or(rest.len())
+    before + rest.iter().position(|byte| stop(*byte)).unwrap_or(rest.len())
 }
 
 /// [`Stops::BITS`] bits for each byte, set if it is one to stop at.
