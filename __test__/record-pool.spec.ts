@@ -402,7 +402,7 @@ test('slot words that somebody broke give errors, not a crash', (t) => {
   )
   const before = u32.slice()
   for (const [word, value] of [
-    [0, 5],
+    [0, 17],
     [0, 0xffff_ffff],
     [1, 17],
     [2, 17],
@@ -415,7 +415,7 @@ test('slot words that somebody broke give errors, not a crash', (t) => {
     t.throws(() => pool.check())
   }
   u32.set(before)
-  u32[32] = 0xffff_ffff // the free stack
+  u32[32 + u32[0]! - 1] = 0xffff_ffff // the top of the free stack
   t.throws(() => pool.fromJSON(document))
   u32.set(before)
   t.is(pool.fromJSON(document).length, 1)

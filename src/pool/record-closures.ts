@@ -1,8 +1,9 @@
 /** The record class of a layout without generated code, for processes that must not turn text into code. */
 import {
   foreign,
-  releasedAgain,
+  returned,
   stale,
+  unreleasable,
   type AnyRecord,
   type Engine,
   type PoolState,
@@ -10,10 +11,7 @@ import {
 import { ARRAYS, type NumberArray } from './record-schema.js'
 import {
   FREE,
-  FRESH,
-  LAST_GENERATION,
   NO_SLAB,
-  RETIRED,
   type Column,
   type Slab,
   type SlabLayout,
@@ -41,7 +39,7 @@ interface Access {
 
 /** The engine of a layout, from closures. */
 export function closureEngine(layout: SlabLayout): Engine {
-  const { generations, freeStack, columns, capacity } = layout
+  const { generations, freeStack, columns } = layout
   const accesses = columns.map(accessOf)
   const fields = columns.map((column) => column.field)
 
@@ -103,55 +101,46 @@ export function closureEngine(layout: SlabLayout): Engine {
     }
 
     static acquireInto(pool: PoolState, record: Record): number {
-      if (!pool.current.hasRoom) pool.advance()
+      if (!(pool.current.u32[FREE]! > 0)) pool.advance()
       const slab = pool.current
       const { u32 } = slab
-      const free = u32[FREE]!
-      let index: number
-      if (free > 0) {
-        u32[FREE] = free - 1
-        index = u32[freeStack + free - 1]!
-      } else {
-        index = u32[FRESH]!
-        u32[FRESH] = index + 1
-      }
-      u32[index + generations]! += 1
-      Record.aim(record, slab, index)
-      return slab.number * capacity + index
+      const free = u32[FREE]! - 1
+      u32[FREE] = free
+      const index = u32[freeStack + free]!
+      const generation = u32[index + generations]! + 1
+      u32[index + generations] = generation
+      Record.aim(record, slab, index, generation)
+      return slab.first + index
     }
 
     static release(pool: PoolState, record: Record): void {
-      if (!(#slab in record)) foreign(pool, record)
+      if (typeof record !== 'object' || record === null || !(#slab in record)) foreign(pool, record)
       const slab = record.#slab
       const index = record.#index
       const generation = record.#generation
       const { u32 } = slab
       const now = u32[index + generations]
-      if (now !== generation) releasedAgain(slab, index, generation, now)
-      if (slab.pool !== pool) foreign(pool, record)
+      if (now !== generation || slab.pool !== pool)
+        unreleasable(pool, slab, index, generation, now, record)
       u32[index + generations] = generation + 1
       record.#generation = 0
       for (const access of accesses) access.erase(slab, index)
-      if (generation >= LAST_GENERATION - 1) {
-        u32[RETIRED]! += 1
-        return
-      }
-      const free = u32[FREE]!
-      u32[freeStack + free] = index
-      u32[FREE] = free + 1
-      if (!slab.listed) pool.relist(slab)
+      returned(pool, slab, index, generation, freeStack)
     }
 
-    static aim(record: Record, slab: Slab, index: number): void {
+    static releaseAimed(pool: PoolState, record: Record): void {
+      Record.release(pool, record)
+    }
+
+    static aim(record: Record, slab: Slab, index: number, generation: number): void {
       record.#slab = slab
       record.#index = index
-      // 0 where there is no slab: a generation that no record has.
-      record.#generation = slab.u32[index + generations] ?? 0
+      record.#generation = generation
     }
 
-    static aimed(slab: Slab, index: number): Record {
+    static aimed(slab: Slab, index: number, generation: number): Record {
       const record = new Record()
-      Record.aim(record, slab, index)
+      Record.aim(record, slab, index, generation)
       return record
     }
 

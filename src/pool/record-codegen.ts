@@ -4,9 +4,9 @@
  * Classes made by closures share their code, so that with several schemas in a process each access goes
  * through a megamorphic load (a cycle of acquire, four writes and release: 20 ns → 120 ns and more).
  */
-import { foreign, releasedAgain, stale, type Engine, type PoolState } from './record-engine.js'
+import { foreign, returned, stale, unreleasable, type Engine, type PoolState } from './record-engine.js'
 import { ARRAYS, type NumberKind } from './record-schema.js'
-import { FREE, FRESH, LAST_GENERATION, LIMIT, RETIRED, type Column, type SlabLayout } from './record-slab.js'
+import { FREE, FRESH, LAST_GENERATION, type Column, type SlabLayout } from './record-slab.js'
 import {
   badNumber,
   bytesOf,
@@ -26,64 +26,93 @@ const helpers = {
   foreign,
   jsonValues,
   readText,
-  releasedAgain,
+  returned,
   stale,
   timeOf,
+  unreleasable,
   writeText,
   wrongType,
 }
 
-/** The generated source, for a look at it in tests and debugging. */
+/**
+ * The generated source, for a look at it in tests and debugging. Two classes with the same accessors:
+ *
+ * - A `Record` is what `acquire` gives. Each access compares its generation with that of the slot.
+ * - An `Aimed` is the record of a cursor. It notes the slab's `epoch`, which every release in the slab changes: while that
+ *   is the same, the generation is too. The slab's epoch is a field of a JavaScript object, so that the compiler
+ *   makes one check of several, where it reads a typed array each time.
+ *
+ * What counts beside the work itself is what V8 inlines: 920 bytes of bytecode in each caller, often called functions
+ * first, and accessors last, as no count is kept of their calls. So bytes are saved wherever the path is hot, and release
+ * is made too large to be inlined at all: its call costs 2 ns, where the accessors that it would displace cost 4 ns each.
+ */
 export function engineSource(layout: SlabLayout): string {
-  const generation = `s.u32[i+${layout.generations}]`
-  const entry = (at: string): string => `s.u32[${at}+${layout.freeStack}]`
-  const check = `const s=this.#slab,i=this.#index;if(${generation}!==this.#generation)h.stale(s,i,this.#generation);`
-  const accessors = layout.columns.map((column) => {
-    const { get, convert, set } = accessor(column)
-    const name = JSON.stringify(column.field.name)
-    return `get [${name}](){${check}${get}}\nset [${name}](v){${convert}${check}${set}}`
-  })
-  // What acquire and acquireInto share: leaves the slab in s, the index in i, the generation in g.
-  const take = `let s=pool.current,w=s.u32,i;const t=w[${FREE}];
-if(t>0){w[${FREE}]=t-1;i=${entry('t-1')}}
-else{i=w[${FRESH}];if(i<w[${LIMIT}])w[${FRESH}]=i+1;else{pool.advance();return RETRY}}
-const g=${generation}+1;${generation}=g;`
-  const values = layout.columns.map((column) => JSON.stringify(column.field.name))
-  return `return class Record{
-#slab;#index;#generation;
-constructor(s,i,g){this.#slab=s;this.#index=i;this.#generation=g}
-toJSON(){return h.jsonValues(Record.values(this),F)}
-${accessors.join('\n')}
+  const { columns, freeStack, generations } = layout
+  const generation = `w[i+${generations}]`
+  const names = columns.map((column) => JSON.stringify(column.field.name))
+  const accessors = (check: string, sure: boolean): string =>
+    columns.map((column) => accessor(column, check, sure)).join('\n')
+  // Takes a free slot: its slab is in s then, its index in i, its generation in g.
+  const take = (refilled: string): string => `const s=pool.current,w=s.u32,t=w[${FREE}]-1;
+if(!(t>=0))return ${refilled};
+w[${FREE}]=t;const i=w[t+${freeStack}],g=++${generation};`
+  const release = `const s=r.#slab,i=r.#index,g=r.#generation,w=s.u32;
+if(${generation}!==g||s.pool!==pool){unreleasable(pool,s,i,g,${generation},r);${BALLAST}}
+${generation}=g+1;r.#generation=0;s.epoch++;
+${columns.map(erase).join('')}
+const t=w[${FREE}];
+if(g<${LAST_GENERATION - 1}&&s.listed){w[t+${freeStack}]=i;w[${FREE}]=t+1}else returned(pool,s,i,g,${freeStack})`
+  const members = `toJSON(){return jsonValues(values(this),F)}
 [Symbol.dispose](){if(this.#generation!==0)Record.release(this.#slab.pool,this)}
-[inspect](){return Record.values(this)}
-static values(r){return{${values.map((name) => `[${name}]:r[${name}]`).join(',')}}}
-static acquire(pool){${take.replace('RETRY', 'Record.acquire(pool)')}return new Record(s,i,g)}
-static acquireInto(pool,r){${take.replace('RETRY', 'Record.acquireInto(pool,r)')}r.#slab=s;r.#index=i;r.#generation=g;return s.number*${layout.capacity}+i}
-static release(pool,r){
-if(!(#slab in r))h.foreign(pool,r);
-const s=r.#slab,i=r.#index,g=r.#generation;
-if(${generation}!==g)h.releasedAgain(s,i,g,${generation});
-if(s.pool!==pool)h.foreign(pool,r);
-${generation}=g+1;r.#generation=0;
-${layout.columns.map(erase).join('')}
-if(g<${LAST_GENERATION - 1}){const t=s.u32[${FREE}];${entry('t')}=i;s.u32[${FREE}]=t+1;if(!s.listed)pool.relist(s)}
-else s.u32[${RETIRED}]++}
-static aimed(s,i){return new Record(s,i,${generation}|0)}
-static aim(r,s,i){r.#slab=s;r.#index=i;r.#generation=${generation}|0}
+[inspect](){return values(this)}`
+  return `const{${Object.keys(helpers).join(',')}}=h;
+const values=r=>({${names.map((name) => `[${name}]:r[${name}]`).join(',')}});
+function gone(r){stale(Record.slabOf(r),Record.indexOf(r),Record.generationOf(r))}
+function again(r){Aimed.again(r)}
+function refilled(pool,r){pool.advance();return r===undefined?Record.acquire(pool):Aimed.acquireInto(pool,r)}
+${columns.map(refusal).join('')}
+class Aimed{
+#slab;#index;#generation;#epoch;
+constructor(s,i,g){this.#slab=s;this.#index=i;this.#generation=g;this.#epoch=s.epoch}
+${members}
+${accessors('if(s.epoch!==this.#epoch)again(this);', false)}
+static again(r){const s=r.#slab;if(s.u32[r.#index+${generations}]!==r.#generation)gone(r);r.#epoch=s.epoch}
+static aim(r,s,i,g){r.#slab=s;r.#index=i;r.#generation=g;r.#epoch=s.epoch}
+static acquireInto(pool,r){${take('refilled(pool,r)')}r.#slab=s;r.#index=i;r.#generation=g;r.#epoch=s.epoch;return s.first+i}
+static release(pool,r){${release}}
 static owns(r){return #slab in r}
 static slabOf(r){return r.#slab}
 static indexOf(r){return r.#index}
 static generationOf(r){return r.#generation}
-}`
 }
+class Record{
+#slab;#index;#generation;
+constructor(s,i,g){this.#slab=s;this.#index=i;this.#generation=g}
+${members}
+${accessors(`if(s.u32[i+${generations}]!==this.#generation)gone(this);`, true)}
+static acquire(pool){${take('refilled(pool)')}return new Record(s,i,g)}
+static release(pool,r){
+if(typeof r!=="object"||r===null||!(#slab in r)){if(typeof r!=="object"||r===null||!Aimed.owns(r))foreign(pool,r);return Aimed.release(pool,r)}
+${release}}
+static owns(r){return #slab in r||Aimed.owns(r)}
+static slabOf(r){return #slab in r?r.#slab:Aimed.slabOf(r)}
+static indexOf(r){return #slab in r?r.#index:Aimed.indexOf(r)}
+static generationOf(r){return #slab in r?r.#generation:Aimed.generationOf(r)}
+}
+const{acquire,release,owns,slabOf,indexOf,generationOf}=Record,{acquireInto,aim}=Aimed;
+return{acquire,acquireInto,aim,release,owns,slabOf,indexOf,generationOf,values,
+aimed:(s,i,g)=>new Aimed(s,i,g),releaseAimed:Aimed.release}`
+}
+
+/** Never reached, behind a call that throws: makes a function larger than the 460 bytes that V8 may inline. */
+const BALLAST = 'unreleasable(pool,s,i,g,w,r);'.repeat(16)
 
 /** The engine of a layout, compiled. */
 export function generatedEngine(layout: SlabLayout): Engine {
   const fields = layout.columns.map((column) => column.field)
   const make = new Function('h', 'F', 'inspect', engineSource(layout))
-  return Object.assign(make(helpers, fields, Symbol.for('nodejs.util.inspect.custom')) as object, {
-    layout,
-  }) as unknown as Engine
+  const parts = make(helpers, fields, Symbol.for('nodejs.util.inspect.custom')) as Omit<Engine, 'layout'>
+  return { ...parts, layout }
 }
 
 type AnyClass = abstract new (...args: never[]) => object
@@ -103,26 +132,28 @@ const classes = new WeakMap<Engine, Classes>()
 export function classesOf(engine: Engine, Pool: AnyClass, Cursor: AnyClass): Classes {
   let made = classes.get(engine)
   if (made === undefined) {
-    const { capacity, shift, generations } = engine.layout
-    const source = `return{
+    const { shift, generations } = engine.layout
+    const source = `const{acquire,acquireInto,release,releaseAimed,aim,slabOf,indexOf}=R,{moveTo,next}=Cursor.prototype;
+function elsewhere(c,n){return moveTo.call(c,n)}
+return{
 pool:class RecordPool extends Pool{
-acquire(){return R.acquire(this.store)}
-release(r){if(typeof r!=="object"||r===null)h.foreign(this.store,r);R.release(this.store,r)}
+acquire(){return acquire(this.store)}
+release(r){release(this.store,r)}
 },
 cursor:class RecordCursor extends Cursor{
-acquire(){return R.acquireInto(this.store,this.record)}
-release(){R.release(this.store,this.record)}
-moveTo(slot){
-const s=this.store.slabs[slot>>>${shift}],i=slot&${capacity - 1};
-if(s===undefined||(s.u32[i+${generations}]&1)===0||slot>>>0!==slot)return super.moveTo(slot);
-R.aim(this.record,s,i);return this}
+acquire(){return acquireInto(this.store,this.record)}
+release(){releaseAimed(this.store,this.record)}
+moveTo(n){
+const s=this.store.slabs[n>>>${shift}];
+if(s!==undefined){const i=n-s.first,g=s.u32[i+${generations}];if(g&1){aim(this.record,s,i,g);return this}}
+return elsewhere(this,n)}
 next(){
-const r=this.record,s=R.slabOf(r);
+const r=this.record,s=slabOf(r);
 if(s.number>=0){const w=s.u32,n=w[${FRESH}];
-for(let i=R.indexOf(r)+1;i<n;i++)if((w[i+${generations}]&1)===1){R.aim(r,s,i);return true}}
-return super.next()}
+for(let i=indexOf(r)+1;i<n;i++){const g=w[i+${generations}];if((g&1)===1){aim(r,s,i,g);return true}}}
+return next.call(this)}
 }}`
-    made = new Function('Pool', 'Cursor', 'R', 'h', source)(Pool, Cursor, engine, helpers) as Classes
+    made = new Function('Pool', 'Cursor', 'R', source)(Pool, Cursor, engine) as Classes
     classes.set(engine, made)
   }
   return made
@@ -138,61 +169,68 @@ function lengthWord({ lengths, lengthBytes }: Column): string {
   return `s.u${8 * lengthBytes}[i+${lengths / lengthBytes}]`
 }
 
-interface Accessor {
-  /** Returns the value, once the handle is checked. */
-  get: string
-  /** Checks and converts `v`, before the handle is checked: this may run code of the caller. */
-  convert: string
-  /** Stores `v`. */
-  set: string
-}
-
-function accessor(column: Column): Accessor {
+/**
+ * The accessors of a field. `check` throws unless the record is open, at slab `s` and index `i`; where it is not `sure`, it
+ * does not see that somebody transferred the slab's buffer away.
+ */
+function accessor(column: Column, check: string, sure: boolean): string {
   const { field, stride } = column
-  const { shape, number, length } = field
-  const own = `F[${field.index}]`
+  const { shape, number, length, index } = field
+  const own = `F[${index}]`
+  const name = JSON.stringify(field.name)
+  // Conversion comes first: it may run code of the caller, which may release the record or move the cursor.
+  const open = `const s=this.#slab,i=this.#index;${check}`
   const place = `s.${number}[i+${base(column, number)}]`
+  const property = (get: string, convert: string, set: string): string =>
+    `get [${name}](){${open}${get}}\nset [${name}](v){${convert}${open}${set}}`
+  // A typed array without memory gives undefined; the compiler knows that others do not.
+  const value = sure ? `return ${place}` : `const v=${place};if(v===undefined)gone(this);return v`
+  const there = sure ? '' : 'if(s.isDetached)gone(this);'
   switch (shape) {
     case 'number':
-      return {
-        get: `return ${place}`,
-        convert: `if(${misfit[number]})throw h.badNumber(v,${own});`,
-        set: `${place}=v`,
-      }
+      return property(value, `if(${misfit[number]})refuse${index}(v);`, `${place}=v`)
     case 'boolean':
-      return {
-        get: `return ${place}===1`,
-        convert: `if(typeof v!=="boolean")throw h.wrongType(${own},"a boolean",v);`,
-        set: `${place}=v?1:0`,
-      }
+      return property(
+        sure ? `return ${place}===1` : `const v=${place};if(v===undefined)gone(this);return v===1`,
+        `if(typeof v!=="boolean")refuse${index}(v);`,
+        `${place}=v?1:0`,
+      )
     case 'timestamp':
-      return { get: `return ${place}`, convert: `v=h.timeOf(v,${own});`, set: `${place}=v` }
+      return property(value, `v=timeOf(v,${own});`, `${place}=v`)
     case 'string': {
       const start = `i*${stride}+${column.offset}`
       const word = lengthWord(column)
-      return {
-        get: `return h.readText(s.text,${start},${word})`,
-        convert: `if(typeof v!=="string")throw h.wrongType(${own},"a string",v);`,
-        set: `${word}=h.writeText(s.text,${start},${word},v,${own})`,
-      }
+      return property(
+        `${there}return readText(s.text,${start},${word})`,
+        `if(typeof v!=="string")throw wrongType(${own},"a string",v);`,
+        `${there}${word}=writeText(s.text,${start},${word},v,${own})`,
+      )
     }
     case 'bytes': {
       const word = lengthWord(column)
-      return {
-        get: `const b=i*${stride}+${column.offset};return s.u8.slice(b,b+${word})`,
-        convert: `v=h.bytesOf(v,${own});`,
-        set: `const b=i*${stride}+${column.offset},o=${word},n=v.length;s.u8.set(v,b);if(o>n)s.u8.fill(0,b+n,b+o);${word}=n`,
-      }
+      const start = `${there}const b=i*${stride}+${column.offset}`
+      return property(
+        `${start};return s.u8.slice(b,b+${word})`,
+        `v=bytesOf(v,${own});`,
+        `${start},o=${word},n=v.length;s.u8.set(v,b);if(o>n)s.u8.fill(0,b+n,b+o);${word}=n`,
+      )
     }
     case 'vector': {
       const start = `i*${stride / ARRAYS[number].BYTES_PER_ELEMENT}+${base(column, number)}`
-      return {
-        get: `const b=${start};return s.${number}.slice(b,b+${length})`,
-        convert: `v=h.elementsOf(v,${own});`,
-        set: `s.${number}.set(v,${start})`,
-      }
+      return property(
+        `${there}const b=${start};return s.${number}.slice(b,b+${length})`,
+        `v=elementsOf(v,${own});`,
+        `${there}s.${number}.set(v,${start})`,
+      )
     }
   }
+}
+
+/** The function that throws for a value that does not fit the field, where that is not part of a conversion. */
+function refusal({ field: { shape, index } }: Column): string {
+  if (shape === 'number') return `function refuse${index}(v){throw badNumber(v,F[${index}])}\n`
+  if (shape === 'boolean') return `function refuse${index}(v){throw wrongType(F[${index}],"a boolean",v)}\n`
+  return ''
 }
 
 /** Fills the field with zeros. */
@@ -208,7 +246,8 @@ function erase(column: Column): string {
     const start = `i*${stride / ARRAYS[number].BYTES_PER_ELEMENT}+${base(column, number)}`
     return `{const b=${start};s.${number}.fill(${number === 'u64' || number === 'i64' ? '0n' : '0'},b,b+${length})}`
   }
-  return `s.${number}[i+${base(column, number)}]=${number === 'u64' || number === 'i64' ? '0n' : '0'};`
+  const view = number === 'u32' ? 'w' : `s.${number}`
+  return `${view}[i+${base(column, number)}]=${number === 'u64' || number === 'i64' ? '0n' : '0'};`
 }
 
 /** Whether `v` does not fit. */

@@ -27,7 +27,7 @@ export class RecordCursor<S extends RecordSchema> {
   constructor(store: PoolState, engine: Engine) {
     this.store = store
     this.engine = engine
-    this.record = engine.aimed(NO_SLAB, 0) as PoolRecord<S>
+    this.record = engine.aimed(NO_SLAB, 0, 0) as PoolRecord<S>
   }
 
   /**
@@ -41,7 +41,7 @@ export class RecordCursor<S extends RecordSchema> {
     const index = engine.indexOf(record)
     const generation = engine.generationOf(record)
     if (slab.u32[engine.layout.generations + index] !== generation) stale(slab, index, generation)
-    return slab.number * engine.layout.capacity + index
+    return slab.first + index
   }
 
   /**
@@ -63,10 +63,11 @@ export class RecordCursor<S extends RecordSchema> {
     const { capacity, shift, generations } = this.engine.layout
     const slab = this.store.slabs[slot >>> shift]
     const index = slot & (capacity - 1)
-    if (slab === undefined || (slab.u32[generations + index]! & 1) === 0 || slot >>> 0 !== slot) {
+    const generation = slab?.u32[generations + index] ?? 0
+    if (slab === undefined || (generation & 1) === 0 || slot >>> 0 !== slot) {
       throw new PrimarenaError('ERR_STALE_HANDLE', `${this.store.name}: slot ${slot} holds no record`)
     }
-    this.engine.aim(this.record, slab, index)
+    this.engine.aim(this.record, slab, index, generation)
     return this
   }
 
@@ -82,8 +83,9 @@ export class RecordCursor<S extends RecordSchema> {
       if (slab === undefined) continue
       const { u32 } = slab
       for (const fresh = u32[FRESH]!; index < fresh; index++) {
-        if ((u32[generations + index]! & 1) === 1) {
-          engine.aim(record, slab, index)
+        const generation = u32[generations + index]!
+        if ((generation & 1) === 1) {
+          engine.aim(record, slab, index, generation)
           return true
         }
       }
@@ -93,7 +95,7 @@ export class RecordCursor<S extends RecordSchema> {
 
   /** Moves in front of the first record. */
   reset(): this {
-    this.engine.aim(this.record as AnyRecord, NO_SLAB, 0)
+    this.engine.aim(this.record as AnyRecord, NO_SLAB, 0, 0)
     return this
   }
 }

@@ -1,5 +1,5 @@
 import { PrimarenaError } from '../errors.js'
-import type { Slab, SlabLayout } from './record-slab.js'
+import { FREE, LAST_GENERATION, RETIRED, type Slab, type SlabLayout } from './record-slab.js'
 
 /** What an engine needs to know of a pool. */
 export interface PoolState {
@@ -7,7 +7,7 @@ export interface PoolState {
   /** The slab that acquire takes slots from. */
   current: Slab
   readonly slabs: readonly (Slab | undefined)[]
-  /** Makes a slab with room the current one; throws when there is none to be had. */
+  /** Leaves free slots on the stack of the current slab, which may be another one; throws when there are none to be had. */
   advance(): void
   /** Makes a slab that has room again known to acquire. */
   relist(slab: Slab): void
@@ -22,14 +22,16 @@ export type AnyRecord = object
  */
 export interface Engine {
   readonly layout: SlabLayout
-  /** A handle for a slot, with the generation that the slot has now. */
-  aimed(slab: Slab, index: number): AnyRecord
+  /** A record object that can be aimed at slots, at this one first. */
+  aimed(slab: Slab, index: number, generation: number): AnyRecord
   acquire(pool: PoolState): AnyRecord
-  /** Acquires a slot, lets an existing record object stand for it, and gives its number. */
+  /** Acquires a slot, lets an aimed record object stand for it, and gives its number. */
   acquireInto(pool: PoolState, record: AnyRecord): number
   release(pool: PoolState, record: AnyRecord): void
-  /** Lets a record object stand for another slot. */
-  aim(record: AnyRecord, slab: Slab, index: number): void
+  /** As `release`, for what is known to be an aimed record object of this pool. */
+  releaseAimed(pool: PoolState, record: AnyRecord): void
+  /** Lets an aimed record object stand for another slot. */
+  aim(record: AnyRecord, slab: Slab, index: number, generation: number): void
   /** Whether it is a record object of this engine. */
   owns(value: object): boolean
   /** A copy as a plain object. */
@@ -44,12 +46,42 @@ export function stale(slab: Slab, index: number, generation: number): never {
   throw new PrimarenaError('ERR_STALE_HANDLE', `${poolName(slab)}: ${why(slab, index, generation)}`)
 }
 
-/** Throws for a release that is not the first. */
-export function releasedAgain(slab: Slab, index: number, generation: number, now: number | undefined): never {
+/** Throws for a release of what is not open, or not of this pool. `now` is the generation of the slot. */
+export function unreleasable(
+  pool: PoolState,
+  slab: Slab,
+  index: number,
+  generation: number,
+  now: number | undefined,
+  record: AnyRecord,
+): never {
+  if (now === generation) foreign(pool, record)
   if (slab.number >= 0 && (generation === 0 || now === generation + 1)) {
     throw new PrimarenaError('ERR_DOUBLE_RELEASE', `${poolName(slab)}: the record was released already`)
   }
   stale(slab, index, generation)
+}
+
+/**
+ * Does with the slot of a released record what release leaves to others: the last generation retires it, and a slab that
+ * was full is made known to acquire again.
+ */
+export function returned(
+  pool: PoolState,
+  slab: Slab,
+  index: number,
+  generation: number,
+  freeStack: number,
+): void {
+  const { u32 } = slab
+  if (generation >= LAST_GENERATION - 1) {
+    u32[RETIRED]! += 1
+    return
+  }
+  const free = u32[FREE]!
+  u32[freeStack + free] = index
+  u32[FREE] = free + 1
+  if (!slab.listed) pool.relist(slab)
 }
 
 /** Throws for a record of another pool, or for something that is no record. */

@@ -96,7 +96,7 @@ export class OpenSites {
   }
 
   #leak({ slab, index, openedAt, site }: Watched, found: LeakedRecord['found']): LeakedRecord {
-    const slot = slab.number * this.#engine!.layout.capacity + index
+    const slot = slab.first + index
     return { pool: this.#pool, slot, found, ageMs: Date.now() - openedAt, site }
   }
 

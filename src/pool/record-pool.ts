@@ -168,7 +168,6 @@ export class RecordPool<S extends RecordSchema = RecordSchema> implements Dispos
    * ERR_FOREIGN_OBJECT for anything that is not a record of this pool
    */
   release(record: PoolRecord<S>): void {
-    if (typeof record !== 'object' || record === null) foreign(this.store, record)
     this.#engine.release(this.store, record)
   }
 
@@ -186,7 +185,7 @@ export class RecordPool<S extends RecordSchema = RecordSchema> implements Dispos
   /** The slot of a record: what bulk calls give and take. Valid until its release. @throws ERR_STALE_HANDLE, ERR_FOREIGN_OBJECT */
   slotOf(record: PoolRecord<S>): number {
     const { slab, index } = this.#locate(record)
-    return slab.number * this.#layout.capacity + index
+    return slab.first + index
   }
 
   /** A handle for the record in `slot`. Valid until its release. @throws ERR_STALE_HANDLE when the slot holds no record; TypeError, RangeError for what is no slot */
@@ -247,6 +246,8 @@ export class RecordPool<S extends RecordSchema = RecordSchema> implements Dispos
   ): T {
     const view = this.#block(record, field)
     const result = use(view as RecordValues<S>[Name])
+    // In case that the buffer was transferred away.
+    this.#engine.slabOf(record).epoch += 1
     const thenable = typeof (result as { then?: unknown } | null | undefined)?.then === 'function'
     if (thenable || (result as unknown) === view) {
       throw new TypeError(

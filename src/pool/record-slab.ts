@@ -8,6 +8,8 @@ export const FREE = 0
 export const FRESH = 1
 export const LIMIT = 2
 export const RETIRED = 3
+/** Bytes of the header; the generations follow. */
+const HEADER_BYTES = 64
 /** The generation at which a slot is retired instead of being free again. */
 export const LAST_GENERATION = 0x7fff_fffe
 
@@ -64,6 +66,9 @@ export function layoutOf(words: readonly number[], fields: readonly Field[]): Sl
 
 const NOTHING = new ArrayBuffer(0)
 
+/** Slots that go to the free stack at once when it is empty: enough to make a refill cheap, and few enough to stay in cache. */
+const REFILL = 64
+
 /**
  * One slab: a view for each element type that its pool needs, over the same bytes. All slabs share one hidden
  * class. After `free` all views have length 0, so every generation that is read is `undefined`: no handle matches.
@@ -71,9 +76,13 @@ const NOTHING = new ArrayBuffer(0)
 export class Slab {
   readonly pool: object
   readonly number: number
+  /** The pool-wide number of its first slot. */
+  readonly first: number
   readonly buffer: ArrayBuffer
   /** Whether acquire can find it: it is the current slab, or waits in the list of slabs with room. */
   listed = true
+  /** Changes with every release of one of its slots: while it is the same, so are the generations of open records. */
+  epoch = 0
   readonly u8: Uint8Array
   readonly u16: Uint16Array
   readonly u32: Uint32Array
@@ -89,6 +98,7 @@ export class Slab {
   constructor(pool: object, number: number, buffer: ArrayBuffer, layout: SlabLayout | undefined) {
     this.pool = pool
     this.number = number
+    this.first = layout === undefined ? 0 : number * layout.capacity
     this.buffer = buffer
     const bytes = layout?.slabBytes ?? 0
     const start = layout && layout.align > 8 ? aligned(buffer, layout.align) : 0
@@ -108,7 +118,7 @@ export class Slab {
     }
     this.u8 = view('u8', true)
     this.u16 = view('u16')
-    this.u32 = view('u32', true)
+    this.u32 = layout === undefined ? new Uint32Array(buffer) : view('u32', true)
     this.u64 = view('u64')
     this.i8 = view('i8')
     this.i16 = view('i16')
@@ -131,6 +141,28 @@ export class Slab {
     return u32.length > 0 && (u32[FREE]! > 0 || u32[FRESH]! < u32[LIMIT]!)
   }
 
+  /** Slots that held a record at least once. */
+  get usedSlots(): number {
+    const { u32 } = this
+    // Never used ones are taken in ascending order.
+    let used = u32[FRESH] ?? 0
+    while (used > 0 && u32[HEADER_BYTES / 4 + used - 1] === 0) used -= 1
+    return used
+  }
+
+  /** Puts slots that were never used on the empty free stack, the lowest on top. False when there are none. */
+  refill(freeStack: number): boolean {
+    const { u32 } = this
+    const fresh = u32[FRESH]!
+    const count = Math.min(u32[LIMIT]! - fresh, REFILL)
+    // Neither when it is detached: NaN.
+    if (!(count > 0)) return false
+    for (let entry = 0; entry < count; entry++) u32[freeStack + entry] = fresh + count - 1 - entry
+    u32[FRESH] = fresh + count
+    u32[FREE] = count
+    return true
+  }
+
   /** Whether somebody transferred the buffer away. */
   get isDetached(): boolean {
     return this.u32.length === 0
@@ -138,12 +170,17 @@ export class Slab {
 
   /** Detaches it: its records are stale from now on. */
   free(): void {
+    this.epoch += 1
     if (this.buffer.byteLength > 0) release(this.buffer)
   }
 }
 
-/** Stands where no slab is: it has no room, and no handle matches its generations. */
-export const NO_SLAB = new Slab({}, -1, NOTHING, undefined)
+/**
+ * Stands where no slab is. It has slot words that say so, as an access beyond the end of a typed array makes V8 compile
+ * the same access more slowly for all slabs: no room, and a first slot whose generation is no handle's.
+ */
+export const NO_SLAB = new Slab({}, -1, new ArrayBuffer(HEADER_BYTES + 4), undefined)
+NO_SLAB.u32[HEADER_BYTES / 4] = 0xffff_ffff
 
 /** The first byte of `buffer` that lies on a multiple of `align`. */
 function aligned(buffer: ArrayBuffer, align: number): number {

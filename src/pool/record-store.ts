@@ -1,7 +1,7 @@
 import { PrimarenaError } from '../errors.js'
 import type { Owner } from '../owner.js'
 import type { Engine, PoolState } from './record-engine.js'
-import { FRESH, LIMIT, NO_SLAB, RETIRED, Slab, type SlabLayout } from './record-slab.js'
+import { FREE, LIMIT, NO_SLAB, RETIRED, Slab, type SlabLayout } from './record-slab.js'
 
 /**
  * The slabs of one pool: which there are, which of them have room, and what they cost the owner.
@@ -50,23 +50,31 @@ export class SlabStore implements PoolState {
     return this.slabs.filter((slab) => slab !== undefined)
   }
 
-  /** Views of all slabs for native code; an empty one where there is none. */
+  /** Views of all slabs for native code, which may release any record; an empty one where there is none. */
   views(): Uint8Array[] {
-    return this.slabs.map((slab) => slab?.u8 ?? NO_SLAB.u8)
+    return this.slabs.map((slab) => {
+      if (slab === undefined) return NO_SLAB.u8
+      slab.epoch += 1
+      return slab.u8
+    })
   }
 
   advance(): void {
     this.open()
+    const { freeStack } = this.#layout
+    if (this.current.refill(freeStack)) return
     this.current.listed = false
     for (let slab = this.#partial.pop(); slab !== undefined; slab = this.#partial.pop()) {
       if (slab.hasRoom) {
         this.current = slab
+        if (slab.u32[FREE] === 0) slab.refill(freeStack)
         return
       }
       slab.listed = false
     }
     this.#dropLost()
     this.current = this.#add()
+    this.current.refill(freeStack)
   }
 
   relist(slab: Slab): void {
@@ -146,7 +154,7 @@ export class SlabStore implements PoolState {
     for (const slab of this.present()) {
       sums.slabs += 1
       sums.openRecords += slab.live
-      sums.usedSlots += slab.u32[FRESH] ?? 0
+      sums.usedSlots += slab.usedSlots
       sums.capacityRecords += (slab.u32[LIMIT] ?? 0) - (slab.u32[RETIRED] ?? 0)
     }
     return sums
