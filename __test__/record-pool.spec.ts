@@ -290,6 +290,70 @@ test('a cursor moves, acquires and releases without a new object', (t) => {
   t.false(cursor.next())
 })
 
+test('a cursor sees at once that its record is gone, whoever released it', (t) => {
+  const { pool } = people({ slabRecords: 4 })
+  const cursor = pool.cursor()
+  const gone = (message?: RegExp): void => {
+    code(t, () => cursor.record.score, 'ERR_STALE_HANDLE', message)
+    code(t, () => (cursor.record.score = 1), 'ERR_STALE_HANDLE', message)
+    code(t, () => (cursor.record.name = 'x'), 'ERR_STALE_HANDLE', message)
+    code(t, () => cursor.record.vector, 'ERR_STALE_HANDLE', message)
+    code(t, () => cursor.slot, 'ERR_STALE_HANDLE')
+  }
+  gone(/cursor is at no record/)
+  const ways: ((slot: number) => unknown)[] = [
+    (slot) => pool.release(pool.at(slot)),
+    (slot) => pool.cursor().moveTo(slot).release(),
+    (slot) => pool.releaseSlots(Uint32Array.of(slot)),
+    (slot) => (pool.release(pool.at(slot)), pool.acquire()),
+    () => pool.release(cursor.record),
+    () => pool.clear(),
+    () => (pool.clear(), pool.trim()),
+    () => cursor.reset(),
+    () => pool.dispose(),
+  ]
+  for (const way of ways) {
+    cursor.acquire()
+    cursor.record.score = 5
+    const kept = pool.acquire()
+    const other = pool.acquire()
+    pool.release(other)
+    t.is(cursor.record.score, 5, 'a release of another record changes nothing')
+    way(cursor.slot)
+    gone()
+    if (pool.isOpen(kept)) t.is(kept.score, 0, 'nothing was written to another record')
+  }
+})
+
+test('a cursor sees that somebody transferred its slab away', (t) => {
+  const { pool } = people()
+  const cursor = pool.cursor()
+  const transfer = (buffer: ArrayBuffer): void => void structuredClone(buffer, { transfer: [buffer] })
+  cursor.acquire()
+  pool.view(cursor.record, 'vector', ({ buffer }) => transfer(buffer as ArrayBuffer))
+  code(t, () => (cursor.record.score = 1), 'ERR_STALE_HANDLE', /given back/)
+  cursor.acquire()
+  transfer((pool.store.current as { buffer: ArrayBuffer }).buffer)
+  code(t, () => cursor.record.score, 'ERR_STALE_HANDLE', /given back/)
+  code(t, () => cursor.record.name, 'ERR_STALE_HANDLE', /given back/)
+  code(t, () => cursor.release(), 'ERR_STALE_HANDLE', /given back/)
+})
+
+test('only slots that held a record count as used', (t) => {
+  const { pool } = people({ slabRecords: 1024 })
+  t.is(pool.stats().usedSlots, 0)
+  const records = Array.from({ length: 70 }, () => pool.acquire())
+  t.deepEqual(
+    records.map((record) => pool.slotOf(record)),
+    Array.from({ length: 70 }, (_, slot) => slot),
+    'the lowest first',
+  )
+  t.is(pool.stats().usedSlots, 70)
+  records.slice(10).forEach((record) => pool.release(record))
+  t.is(pool.stats().usedSlots, 70)
+  t.is(pool.check(), 10)
+})
+
 test('maxRecords bounds the pool, exactly', (t) => {
   const { pool } = people({ maxRecords: 5, slabRecords: 2 })
   const records = Array.from({ length: 5 }, () => pool.acquire())

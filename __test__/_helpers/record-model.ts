@@ -93,8 +93,11 @@ export function runRecordProgram(seed: number, steps: number): Record<string, nu
     const { hash, vector, ...plain } = pool.toObject(record)
     assert.deepEqual({ ...plain, hash: [...hash], vector: [...vector] }, values)
   }
+  const resting = pool.cursor()
+  let restsAt: number | undefined
   const forget = (slot: number): void => {
     model.delete(slot)
+    if (slot === restsAt) restsAt = undefined
     const handle = handles.get(slot)
     if (handle) dead.push(handle)
     handles.delete(slot)
@@ -201,6 +204,18 @@ export function runRecordProgram(seed: number, steps: number): Record<string, nu
     } else if (model.size > 0) {
       const slot = anySlot()!
       same(handles.get(slot) ?? pool.at(slot), model.get(slot)!)
+    }
+    // A cursor that stays where it is sees its own record, or that it is gone, whoever released it.
+    if (restsAt !== undefined) {
+      const { id } = model.get(restsAt)!
+      assert.equal(resting.record.id, id)
+      resting.record.id = id
+      assert.equal(resting.slot, restsAt)
+    } else {
+      for (const use of [() => resting.record.id, () => (resting.record.score = 1), () => resting.slot])
+        assert.equal(code(use), 'ERR_STALE_HANDLE')
+      if (model.size > 0 && next() < 0.5) resting.moveTo((restsAt = anySlot()!))
+      else if (next() < 0.1) resting.reset()
     }
     if (step % 16 === 0) {
       assert.equal(pool.check(), model.size)

@@ -9,13 +9,7 @@ import {
   type PoolState,
 } from './record-engine.js'
 import { ARRAYS, type NumberArray } from './record-schema.js'
-import {
-  FREE,
-  NO_SLAB,
-  type Column,
-  type Slab,
-  type SlabLayout,
-} from './record-slab.js'
+import { FREE, NO_SLAB, type Column, type Slab, type SlabLayout } from './record-slab.js'
 import {
   badNumber,
   bytesOf,
@@ -120,8 +114,7 @@ export function closureEngine(layout: SlabLayout): Engine {
       const generation = record.#generation
       const { u32 } = slab
       const now = u32[index + generations]
-      if (now !== generation || slab.pool !== pool)
-        unreleasable(pool, slab, index, generation, now, record)
+      if (now !== generation || slab.pool !== pool) unreleasable(pool, slab, index, generation, now, record)
       u32[index + generations] = generation + 1
       record.#generation = 0
       for (const access of accesses) access.erase(slab, index)
@@ -138,10 +131,12 @@ export function closureEngine(layout: SlabLayout): Engine {
       record.#generation = generation
     }
 
-    static aimed(slab: Slab, index: number, generation: number): Record {
-      const record = new Record()
-      Record.aim(record, slab, index, generation)
-      return record
+    static unaim(record: Record): void {
+      Record.aim(record, NO_SLAB, 0, 0)
+    }
+
+    static aimed(): Record {
+      return new Record()
     }
 
     static owns(value: object): boolean {

@@ -6,7 +6,7 @@
  */
 import { foreign, returned, stale, unreleasable, type Engine, type PoolState } from './record-engine.js'
 import { ARRAYS, type NumberKind } from './record-schema.js'
-import { FREE, FRESH, LAST_GENERATION, type Column, type SlabLayout } from './record-slab.js'
+import { FREE, FRESH, LAST_GENERATION, NO_SLAB, type Column, type SlabLayout } from './record-slab.js'
 import {
   badNumber,
   bytesOf,
@@ -25,6 +25,7 @@ const helpers = {
   elementsOf,
   foreign,
   jsonValues,
+  NO_SLAB,
   readText,
   returned,
   stale,
@@ -72,11 +73,11 @@ function again(r){Aimed.again(r)}
 function refilled(pool,r){pool.advance();return r===undefined?Record.acquire(pool):Aimed.acquireInto(pool,r)}
 ${columns.map(refusal).join('')}
 class Aimed{
-#slab;#index;#generation;#epoch;
-constructor(s,i,g){this.#slab=s;this.#index=i;this.#generation=g;this.#epoch=s.epoch}
+#slab=NO_SLAB;#index=0;#generation=0;#epoch=-1;
 ${members}
 ${accessors('if(s.epoch!==this.#epoch)again(this);', false)}
 static again(r){const s=r.#slab;if(s.u32[r.#index+${generations}]!==r.#generation)gone(r);r.#epoch=s.epoch}
+static unaim(r){r.#slab=NO_SLAB;r.#index=0;r.#generation=0;r.#epoch=-1}
 static aim(r,s,i,g){r.#slab=s;r.#index=i;r.#generation=g;r.#epoch=s.epoch}
 static acquireInto(pool,r){${take('refilled(pool,r)')}r.#slab=s;r.#index=i;r.#generation=g;r.#epoch=s.epoch;return s.first+i}
 static release(pool,r){${release}}
@@ -86,7 +87,7 @@ static indexOf(r){return r.#index}
 static generationOf(r){return r.#generation}
 }
 class Record{
-#slab;#index;#generation;
+#slab=NO_SLAB;#index=0;#generation=0;
 constructor(s,i,g){this.#slab=s;this.#index=i;this.#generation=g}
 ${members}
 ${accessors(`if(s.u32[i+${generations}]!==this.#generation)gone(this);`, true)}
@@ -99,9 +100,9 @@ static slabOf(r){return #slab in r?r.#slab:Aimed.slabOf(r)}
 static indexOf(r){return #slab in r?r.#index:Aimed.indexOf(r)}
 static generationOf(r){return #slab in r?r.#generation:Aimed.generationOf(r)}
 }
-const{acquire,release,owns,slabOf,indexOf,generationOf}=Record,{acquireInto,aim}=Aimed;
-return{acquire,acquireInto,aim,release,owns,slabOf,indexOf,generationOf,values,
-aimed:(s,i,g)=>new Aimed(s,i,g),releaseAimed:Aimed.release}`
+const{acquire,release,owns,slabOf,indexOf,generationOf}=Record,{acquireInto,aim,unaim}=Aimed;
+return{acquire,acquireInto,aim,unaim,release,owns,slabOf,indexOf,generationOf,values,
+aimed:()=>new Aimed(),releaseAimed:Aimed.release}`
 }
 
 /** Never reached, behind a call that throws: makes a function larger than the 460 bytes that V8 may inline. */

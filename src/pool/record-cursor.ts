@@ -17,17 +17,17 @@ import type { PoolRecord, RecordSchema } from './record-schema.js'
  */
 export class RecordCursor<S extends RecordSchema> {
   /** The record at the cursor. Accesses throw `ERR_STALE_HANDLE` before the first move and after its release. */
-  readonly record: PoolRecord<S>
+  declare readonly record: PoolRecord<S>
   /** @internal */
-  readonly store: PoolState
+  declare readonly store: PoolState
   /** @internal */
-  readonly engine: Engine
+  declare readonly engine: Engine
 
   /** @internal Use `pool.cursor()`. */
   constructor(store: PoolState, engine: Engine) {
     this.store = store
     this.engine = engine
-    this.record = engine.aimed(NO_SLAB, 0, 0) as PoolRecord<S>
+    this.record = engine.aimed() as PoolRecord<S>
   }
 
   /**
@@ -95,7 +95,7 @@ export class RecordCursor<S extends RecordSchema> {
 
   /** Moves in front of the first record. */
   reset(): this {
-    this.engine.aim(this.record as AnyRecord, NO_SLAB, 0, 0)
+    this.engine.unaim(this.record as AnyRecord)
     return this
   }
 }

@@ -22,8 +22,8 @@ export type AnyRecord = object
  */
 export interface Engine {
   readonly layout: SlabLayout
-  /** A record object that can be aimed at slots, at this one first. */
-  aimed(slab: Slab, index: number, generation: number): AnyRecord
+  /** A record object that can be aimed at slots, at none to begin with. */
+  aimed(): AnyRecord
   acquire(pool: PoolState): AnyRecord
   /** Acquires a slot, lets an aimed record object stand for it, and gives its number. */
   acquireInto(pool: PoolState, record: AnyRecord): number
@@ -32,6 +32,8 @@ export interface Engine {
   releaseAimed(pool: PoolState, record: AnyRecord): void
   /** Lets an aimed record object stand for another slot. */
   aim(record: AnyRecord, slab: Slab, index: number, generation: number): void
+  /** Lets it stand for none. */
+  unaim(record: AnyRecord): void
   /** Whether it is a record object of this engine. */
   owns(value: object): boolean
   /** A copy as a plain object. */

@@ -113,7 +113,7 @@ export class RecordPool<S extends RecordSchema = RecordSchema> implements Dispos
   readonly name: string
   readonly maxRecords: number
   /** @internal */
-  readonly store: SlabStore
+  declare readonly store: SlabStore
   readonly #engine: Engine
   readonly #native: NativeRecordPool
   readonly #fields: readonly Field[]

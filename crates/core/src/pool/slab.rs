@@ -4,9 +4,9 @@
 //!
 //! - The generation of a slot is odd while it holds a record and even while it is free; it grows by one at
 //!   each acquire and each release. A handle is good while its generation equals the slot's.
-//! - Free slots that were used before are on the free stack, `FREE` of them; acquire pops the last one.
-//!   With an empty stack it takes slot number `FRESH` and adds one, up to `LIMIT`: memory beyond `FRESH` was
-//!   never touched.
+//! - Free slots below `FRESH` are on the free stack, `FREE` of them; acquire pops the last one. With an empty
+//!   stack Rust takes slot number `FRESH` and adds one, up to `LIMIT`; JavaScript first puts several fresh
+//!   ones on the stack, the lowest on top, and adds as many. Memory beyond `FRESH` was never touched.
 //! - A release fills the record with zeros, then pushes its slot. A slot whose generation reaches
 //!   [`LAST_GENERATION`] is retired instead: no handle ever matches a later record by wrap-around.
 //!
@@ -17,7 +17,7 @@ use super::layout::Layout;
 
 /// Header word: how many slots the free stack holds.
 pub const FREE: usize = 0;
-/// Header word: the first slot that was never used.
+/// Header word: the first slot that was never on the free stack nor used.
 pub const FRESH: usize = 1;
 /// Header word: how many slots may be used, at most the capacity.
 pub const LIMIT: usize = 2;
@@ -92,7 +92,7 @@ impl<'a> Slab<'a> {
         self.bytes
     }
 
-    /// Slots from here on were never used.
+    /// Slots from here on were never used nor on the free stack.
     pub fn fresh(&self) -> u32 {
         self.header(FRESH)
     }
@@ -107,7 +107,7 @@ impl<'a> Slab<'a> {
         self.header(FREE) + self.header(LIMIT).saturating_sub(self.header(FRESH))
     }
 
-    /// The generation of each slot that was ever used, as little-endian words.
+    /// The generation of each slot below `fresh`, as little-endian words.
     pub fn generations(&self) -> &[[u8; 4]] {
         let start = self.layout.generations();
         self.bytes[start..start + 4 * self.fresh() as usize].as_chunks().0
