@@ -78,6 +78,7 @@ export interface RawTemplates {
     numbers: Float64Array,
   ): number
   templateEscape(bytes: Uint8Array, limit: number, ranges: Uint32Array, count: number, end: number): number
+  templateEscapeOne(bytes: Uint8Array, limit: number, from: number, to: number, end: number): number
   templateFetch(bytes: Uint8Array, offset: number, limit: number): number
 }
 

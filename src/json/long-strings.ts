@@ -46,7 +46,10 @@ export function finish(bytes: Uint8Array, end: number): number {
   const { count, missingBytes, ranges } = longStrings
   if (missingBytes > 0) return -(end + missingBytes + NEEDS_MORE)
   if (count === 0) return end
-  const result = raw.templateEscape(bytes, bytes.length, ranges, count, end)
+  const result =
+    count === 2
+      ? raw.templateEscapeOne(bytes, bytes.length, ranges[0]!, ranges[1]!, end)
+      : raw.templateEscape(bytes, bytes.length, ranges, count, end)
   if (result === FAILED) throw takeLastError()
   return result
 }

@@ -184,7 +184,7 @@ export class Template<V = unknown> {
   }
 
   #native(values: Values, window: Window): Buffer {
-    const home = (this.#home ??= callNative(() => new NativeTemplate(this.encode())))
+    const home = (this.#home ??= ownHome(this))
     const text = values.joined()
     const { numbers } = values
     // An estimate: what does not fit waits on the native side until there is room.
@@ -199,6 +199,14 @@ export class Template<V = unknown> {
     if (length === FAILED) throw takeLastError()
     return window.commit(length)
   }
+}
+
+/** A program of the template's own; it lives as long as what is given. */
+function ownHome(template: Template<never>): ProgramHome {
+  const native = callNative(() => new NativeTemplate(template.encode()))
+  // Read once: the getter of a native class costs more than rendering a row.
+  const home: ProgramHome & { native: NativeTemplate } = { id: native.id, native }
+  return home
 }
 
 /**

@@ -112,13 +112,10 @@ function writeLong(bytes: Uint8Array, at: number, text: string): number {
  * (https://graphics.stanford.edu/~seander/bithacks.html, haszero and hasless); which one is not to be relied on.
  */
 function flawsOf(word: number): number {
-  const quotes = word ^ 0x22222222
+  // A quote differs from a space by bit 1, and no control character becomes one by it.
+  const low = word ^ 0x02020202
   const backslashes = word ^ 0x5c5c5c5c
-  return (
-    ((quotes - 0x01010101) & ~quotes) |
-    ((backslashes - 0x01010101) & ~backslashes) |
-    ((word - 0x20202020) & ~word)
-  )
+  return ((low - 0x21212121) & ~low) | ((backslashes - 0x01010101) & ~backslashes)
 }
 
 /** From the unit at `index` on, which is to be written at `at`. */

@@ -93,7 +93,7 @@ impl Call {
 
     pub fn usize(&self, index: usize) -> Result<usize, Failure> {
         let number = self.f64(index)?;
-        if (0.0..=9_007_199_254_740_991.0).contains(&number) && number.fract() == 0.0 {
+        if (0.0..=9_007_199_254_740_991.0).contains(&number) && number as u64 as f64 == number {
             Ok(number as usize)
         } else {
             Err(Failure::argument(format!("argument {}: expected a whole number, got {number}", index + 1)))

@@ -60,6 +60,7 @@ impl Scratch {
 pub fn register(exports: &Exports) -> napi::Result<()> {
     exports.add("templateRender", template_render)?;
     exports.add("templateEscape", template_escape)?;
+    exports.add("templateEscapeOne", template_escape_one)?;
     exports.add("templateFetch", template_fetch)
 }
 
@@ -96,8 +97,18 @@ fn template_escape(call: &Call) -> Outcome {
         .get(..call.usize(3)?)
         .ok_or_else(|| Failure::argument("expected a count within the ranges"))?;
     let readers = [as_bytes(ranges)];
-    let window = call.window(0, 0, call.usize(1)?, &readers)?;
-    match escape_in_place(window, ranges, call.usize(4)?) {
+    escape(call.window(0, 0, call.usize(1)?, &readers)?, ranges, call.usize(4)?)
+}
+
+/// (bytes, limit, from, to, end): the same for what is between `from` and `to`. Handing over a typed array costs
+/// as much as searching 500 bytes.
+fn template_escape_one(call: &Call) -> Outcome {
+    let window = call.window(0, 0, call.usize(1)?, &[])?;
+    escape(window, &[call.u32(2)?, call.u32(3)?], call.usize(4)?)
+}
+
+fn escape(window: &mut [u8], ranges: &[u32], end: usize) -> Outcome {
+    match escape_in_place(window, ranges, end) {
         Ok(end) => Ok(Answer::Number(end as f64)),
         Err(EscapeError::NoRoom(end)) => Ok(Answer::Number(-(end as f64 + NEEDS_MORE))),
         Err(EscapeError::Ranges) => Err(Failure::argument("expected ranges in order before the end")),

@@ -141,7 +141,8 @@ pub enum EscapeError {
 
 /// How many bytes the escapes of some bytes add.
 fn growth(bytes: &[u8]) -> usize {
-    let special = |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
+    // A quote differs from a space by bit 1, and no control character becomes one by it.
+    let special = |byte: u8| u8::from(byte ^ 2 <= 0x20) | u8::from(byte == b'\\');
     if bytes.iter().fold(0, |found, &byte| found | special(byte)) == 0 {
         return 0;
     }

@@ -21,9 +21,10 @@ pub fn write_number(value: f64, out: &mut [u8; MAX_NUMBER_BYTES]) -> usize {
     }
     let magnitude = value.abs();
     if (1e-6..MOST_SCALED).contains(&magnitude) {
-        let scaled = (magnitude * SCALE).round();
-        if scaled / SCALE == magnitude {
-            return write_decimal(scaled as u64, value < 0.0, out);
+        // Not `round`, a library call on the oldest x86-64: what this may round otherwise is not the value.
+        let scaled = (magnitude * SCALE + 0.5) as u64;
+        if scaled as f64 / SCALE == magnitude {
+            return write_decimal(scaled, value < 0.0, out);
         }
     }
     if !value.is_finite() {
@@ -48,7 +49,7 @@ fn write_decimal(millionths: u64, negative: bool, out: &mut [u8; MAX_NUMBER_BYTE
     out[0] = b'-';
     let point = write_whole(millionths / 1_000_000, out, usize::from(negative));
     out[point] = b'.';
-    let places = millionths % 1_000_000;
+    let places = (millionths % 1_000_000) as u32;
     for (index, pair) in [places / 10_000, places / 100 % 100, places % 100].into_iter().enumerate() {
         let at = point + 1 + index * 2;
         out[at..at + 2].copy_from_slice(&PAIRS[pair as usize]);
@@ -72,20 +73,28 @@ static PAIRS: [[u8; 2]; 100] = {
 };
 
 /// Writes the digits of a whole number below 2^53 from `at` on; gives where they end.
-fn write_whole(mut value: u64, out: &mut [u8; MAX_NUMBER_BYTES], at: usize) -> usize {
-    let length = value.checked_ilog10().unwrap_or(0) as usize + 1;
-    let mut end = at + length;
-    while value >= 100 {
+fn write_whole(value: u64, out: &mut [u8; MAX_NUMBER_BYTES], at: usize) -> usize {
+    if let Ok(value) = u32::try_from(value) {
+        let end = at + value.checked_ilog10().unwrap_or(0) as usize + 1;
+        write_digits(value, out, at, end);
+        return end;
+    }
+    // At most 2^53 / 10^8, which is below 2^32: each half is written in 32 bits.
+    let end = write_whole(value / 100_000_000, out, at);
+    write_digits((value % 100_000_000) as u32, out, end, end + 8);
+    end + 8
+}
+
+/// Writes the last digits of `value` between `at` and `end`.
+fn write_digits(mut value: u32, out: &mut [u8; MAX_NUMBER_BYTES], at: usize, mut end: usize) {
+    while end >= at + 2 {
         end -= 2;
         out[end..end + 2].copy_from_slice(&PAIRS[(value % 100) as usize]);
         value /= 100;
     }
-    if value >= 10 {
-        out[end - 2..end].copy_from_slice(&PAIRS[value as usize]);
-    } else {
-        out[end - 1] = b'0' + value as u8;
+    if end > at {
+        out[at] = b'0' + value as u8;
     }
-    at + length
 }
 
 /// Writes milliseconds since 1970 as `Date.prototype.toISOString` does, quoted; `null` for what is not a time.

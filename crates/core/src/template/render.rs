@@ -111,7 +111,7 @@ impl<'a> Run<'a, '_> {
                 }
                 Op::Boolean => {
                     let value = self.take()?;
-                    self.put(if value == 0.0 { b"false" } else { b"true" })?;
+                    self.put_boolean(value != 0.0)?;
                 }
                 Op::Comma => {
                     if !matches!(self.out[..self.at].last(), Some(b'{' | b'[')) {
@@ -190,6 +190,16 @@ impl<'a> Run<'a, '_> {
             return Ok(());
         }
         self.put(literals.get(start..end).ok_or(RenderError::Values)?)
+    }
+
+    /// One store of fixed length where there is room for it.
+    fn put_boolean(&mut self, value: bool) -> Result<(), RenderError> {
+        if let Some(target) = self.out[self.at..].first_chunk_mut() {
+            *target = if value { *b"true\0" } else { *b"false" };
+            self.at += if value { 4 } else { 5 };
+            return Ok(());
+        }
+        self.put(if value { b"true" } else { b"false" })
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), RenderError> {
