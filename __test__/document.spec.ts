@@ -8,6 +8,7 @@ import {
   t,
   type DocumentValue,
   type JsonDocument,
+  type PathStep,
 } from 'primarena'
 
 const memory = new Memory()
@@ -256,8 +257,103 @@ test('the last member of a name counts, however it is written', (t_) => {
   }
 })
 
+/** Paths of all values, each with what is there. */
+function* pathsOf(value: unknown, path: PathStep[] = []): Generator<[PathStep[], unknown]> {
+  yield [path, value]
+  if (Array.isArray(value))
+    for (const [index, element] of value.entries()) yield* pathsOf(element, [...path, index])
+  else if (typeof value === 'object' && value !== null)
+    for (const [name, member] of Object.entries(value)) yield* pathsOf(member, [...path, name])
+}
+
+test('paths in any order, from any document on the way', (t_) => {
+  fc.assert(
+    fc.property(text, fc.infiniteStream(fc.nat()), (value, numbers) => {
+      const bytes = Buffer.from(value)
+      const doc = json.parse(bytes)
+      const all = [...pathsOf(oracle(bytes))]
+      const next = (below: number): number => (numbers.next().value as number) % below
+      for (let round = 0; round < 2 * all.length; round++) {
+        const [path, expected] = all[next(all.length)]!
+        const cut = next(path.length + 1)
+        const from = doc.get(...path.slice(0, cut))
+        const found = isDocument(from) ? from.get(...path.slice(cut)) : from
+        t_.deepEqual(isDocument(found) ? found.toJS() : found, expected as never)
+        // A step too far, or aside, finds nothing and spoils nothing.
+        if (doc.has(...path, 'nothing of this name') || doc.has(...path.slice(0, -1), 'nor of this', 0))
+          t_.fail(path.join())
+      }
+    }),
+    { numRuns: 300 },
+  )
+  t_.pass()
+})
+
+test('documents of all sizes, read in all ways, one after the other', (t_) => {
+  const arena = memory.arena()
+  for (const rows of [1, 10, 40, 300, 12_000]) {
+    const expected = Array.from({ length: rows }, (_, n) => ({
+      id: n,
+      name: `row ${n}`,
+      more: { of: { it: [n, { text: 'é'.repeat(n % 90) }] }, '\u0000': null },
+      text: 'x'.repeat(300),
+    }))
+    const bytes = Buffer.from(JSON.stringify({ rows: expected, last: true }))
+    // As many as are needed for every way of indexing.
+    for (let round = 0; round < (rows > 1000 ? 3 : 70); round++) {
+      const doc = json.parse(bytes, arena)
+      t_.is(doc.get('last'), true)
+      if (round % 3 > 0) {
+        const inner = doc.get('rows') as JsonDocument
+        const one = inner.get(rows - 1) as JsonDocument
+        for (const at of round % 3 === 1 ? [rows >> 1] : expected.keys()) {
+          t_.is(inner.get(at, 'more', 'of', 'it', 1, 'text'), expected[at]!.more.of.it[1].text)
+          t_.is(doc.get('rows', at, 'name'), expected[at]!.name)
+        }
+        same(t_, one, expected[rows - 1])
+      }
+      arena.reset()
+    }
+  }
+  arena.dispose()
+})
+
+test('names that look alike', (t_) => {
+  const letters = ['A', 'Ł', 'é', 'a'.repeat(31), 'a'.repeat(32), 'a'.repeat(33), 'abcd', 'abXcd']
+  const lengths = [255, 256, 1022, 1023, 1024, 1025, 2047, 2048, 2049].map((length) => 'n'.repeat(length))
+  const names = [...letters, ...lengths, '', '0', 'a"', 'a\\', 'a":1,"b', '__proto__', 'constructor']
+  for (const filler of [0, 5, 40, 120]) {
+    for (const name of names) {
+      // One is there, and is asked for often enough to be remembered; the others are not.
+      const expected = { ...Object.fromEntries(Array.from({ length: filler }, (_, n) => [`k${n}`, n])) }
+      Object.defineProperty(expected, name, { value: name, enumerable: true })
+      const bytes = Buffer.from(JSON.stringify(expected))
+      const doc = json.parse(bytes)
+      for (let round = 0; round < 10; round++) {
+        for (const other of names) {
+          // As a new string each time, and as a slice of a long one.
+          const asked = round % 2 === 0 ? other : `${'-'.repeat(20)}${other}`.slice(20)
+          if (doc.get(asked) !== (other === name ? name : undefined)) t_.fail(`${name} ${other}`)
+        }
+      }
+      if ([...doc].length !== filler + 1) t_.fail(name)
+    }
+  }
+  t_.pass()
+})
+
+test('a document at every alignment', (t_) => {
+  const value = '{"a":[1,{"bcd":"efgh","i\\n":"\\u00e9"}],"twelve bytes":"é"}'
+  for (let shift = 0; shift < 70; shift++) {
+    const bytes = Buffer.concat([Buffer.alloc(shift, ' '), Buffer.from(value)])
+    same(t_, json.parse(bytes, undefined, { borrow: true }).get(), oracle(bytes))
+    const view = new Uint8Array(bytes.buffer, bytes.byteOffset + shift, value.length + 1)
+    same(t_, json.parse(view, undefined, { borrow: true }).get(), oracle(view))
+  }
+})
+
 test('wide objects of every width around the change of look-up', (t_) => {
-  for (const width of [1, 23, 24, 25, 26, 31, 32, 33, 64, 65, 1000]) {
+  for (const width of [1, 8, 9, 10, 23, 24, 25, 26, 31, 32, 33, 64, 65, 95, 96, 97, 98, 1000]) {
     const expected = Object.fromEntries(
       Array.from({ length: width }, (_, n) => [`key${n % 7 === 0 ? 'é' : ''}${n}`, n]),
     )

@@ -62,9 +62,9 @@ export interface RawJson {
   jsonValidate(input: Uint8Array, maxDepth: number, maxBytes: number): number
 }
 
-/** `crates/node/src/document.rs`. −(n + 16) asks for room for n numbers. */
+/** `crates/node/src/document.rs`. −(n + 16) asks for room for n numbers in all. */
 export interface RawDocuments {
-  documentIndex(bytes: Uint8Array, start: number, numbers: Uint32Array, at: number): number
+  documentIndex(bytes: Uint8Array, start: number, numbers: Int32Array, at: number, alone: number): number
 }
 
 /** `crates/node/src/template.rs`. Below −15: −(size needed + 16). */

@@ -10,8 +10,7 @@ const { latin1Slice, utf8Slice } = Buffer.prototype as unknown as Record<
 /** What a value is. */
 export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null'
 
-/** Strings up to this are looked through byte by byte; longer ones are decoded first. */
-const SHORT_STRING = 48
+const { fromCharCode } = String
 
 /** The kind of the value that starts with `byte`; nothing if none does. */
 export function kindOf(byte: number | undefined): JsonKind | undefined {
@@ -51,20 +50,29 @@ export function parse(bytes: Uint8Array, start: number, end: number): unknown {
   }
 }
 
+/** The string with these insides (between its quotes), of ASCII without escapes. */
+export function plainText(bytes: Uint8Array, start: number, end: number): string {
+  switch (end - start) {
+    case 0:
+      return ''
+    // From five letters on a native call is no slower.
+    case 1:
+      return fromCharCode(bytes[start]!)
+    case 2:
+      return fromCharCode(bytes[start]!, bytes[start + 1]!)
+    case 3:
+      return fromCharCode(bytes[start]!, bytes[start + 1]!, bytes[start + 2]!)
+    case 4:
+      return fromCharCode(bytes[start]!, bytes[start + 1]!, bytes[start + 2]!, bytes[start + 3]!)
+    default:
+      return latin1Slice.call(bytes, start, end)
+  }
+}
+
 /** The string with these insides (between its quotes). */
 export function stringOf(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start > SHORT_STRING) {
-    const text = utf8Slice.call(bytes, start, end)
-    return text.includes('\\') ? unescape(bytes, start, end) : text
-  }
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at]!
-    if (byte >= 0x80 || byte === 0x5c) {
-      const text = utf8Slice.call(bytes, start, end)
-      return text.includes('\\') ? unescape(bytes, start, end) : text
-    }
-  }
-  return start === end ? '' : latin1Slice.call(bytes, start, end)
+  const text = utf8Slice.call(bytes, start, end)
+  return text.includes('\\') ? unescape(bytes, start, end) : text
 }
 
 function unescape(bytes: Uint8Array, start: number, end: number): string {

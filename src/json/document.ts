@@ -6,12 +6,12 @@ import { inputBytes, type BytesInput } from '../bytes.js'
 import { PrimarenaError } from '../errors.js'
 import { livesIn } from '../results.js'
 import type { JsonValue } from '../types.js'
-import { ELEMENT_NUMBERS, Source } from './document-source.js'
-import { broken, kindOf, numberOf, parse, stringOf, type JsonKind } from './document-values.js'
+import { ELEMENT_NUMBERS, HEADER_NUMBERS, MEMBER_NUMBERS, MEMBER_VALUE } from './document-index.js'
+import { ROOT, Source } from './document-source.js'
+import { broken, kindOf, numberOf, parse, plainText, stringOf, type JsonKind } from './document-values.js'
 import { limitsOf } from './paths.js'
 import { pathText } from './template-parse.js'
 import { validate, type LimitOptions } from './validate.js'
-import { HEADER_NUMBERS, MEMBER_NUMBERS } from './wide-names.js'
 
 export type { JsonKind } from './document-values.js'
 
@@ -42,26 +42,22 @@ const internal: unique symbol = Symbol('primarena.document') as never
 /**
  * A JSON document, or an object or array in it, read from its bytes.
  *
- * Containers are indexed when they are first entered; what is not looked at is never decoded. Of members of
- * one name the last counts, as with `JSON.parse`; `__proto__` is a name like any other.
+ * It is indexed when a container is first entered; what is not looked at is never decoded. Of members of one
+ * name the last counts, as with `JSON.parse`; `__proto__` is a name like any other.
  *
  * Valid until its allocator is reset or disposed: from then on all methods throw ERR_STALE_HANDLE or
  * ERR_ARENA_DISPOSED. Without an allocator, and with a `HeapAllocator`, as long as it is held.
  */
 export class JsonDocument {
   readonly #source: Source
-  readonly #start: number
-  readonly #end: number
-  /** Where the position of this container's index is noted; −1 for the root. */
-  readonly #slot: number
+  /** Where the index has this value. */
+  readonly #place: number
 
   /** @internal Use `json.parse` or `ctx.json.parse`. */
-  constructor(key: symbol, source: Source, start: number, end: number, slot: number) {
+  constructor(key: symbol, source: Source, place: number) {
     if (key !== internal) throw new TypeError('a JsonDocument is made by json.parse')
     this.#source = source
-    this.#start = start
-    this.#end = end
-    this.#slot = slot
+    this.#place = place
   }
 
   /** The allocator that it lives in. @internal */
@@ -76,26 +72,19 @@ export class JsonDocument {
    * @throws PrimarenaError ERR_STALE_HANDLE, ERR_ARENA_DISPOSED; ERR_JSON_SYNTAX only if it was trusted.
    */
   get(...path: PathStep[]): DocumentValue | undefined {
-    const source = this.#source
-    source.check()
-    if (path.length === 0) return this.#value(this.#start, this.#end, this.#slot)
-    const entry = this.#find(path)
-    return entry < 0 ? undefined : this.#value(source.numbers[entry]!, source.numbers[entry + 1]!, entry + 2)
+    const place = this.#find(path)
+    return place === undefined ? undefined : this.#value(place)
   }
 
   /** Whether there is a value at the path. Errors as for `get`. */
   has(...path: PathStep[]): boolean {
-    this.#source.check()
-    return path.length === 0 || this.#find(path) >= 0
+    return this.#find(path) !== undefined
   }
 
   /** The kind of the value at the path; `undefined` if there is none. Errors as for `get`. */
   kind(...path: PathStep[]): JsonKind | undefined {
-    const source = this.#source
-    source.check()
-    if (path.length === 0) return kindOf(source.bytes[this.#start])
-    const entry = this.#find(path)
-    return entry < 0 ? undefined : kindOf(source.bytes[source.numbers[entry]!])
+    const place = this.#find(path)
+    return place === undefined ? undefined : kindOf(this.#source.bytes[this.#source.startOf(place)])
   }
 
   /**
@@ -125,13 +114,12 @@ export class JsonDocument {
     const kind = this.kind()
     if (kind !== 'object' && kind !== 'array') return 0
     const source = this.#source
-    const at = this.#enter()
-    const count = source.numbers[at]!
+    const row = source.enter(this.#place)
+    const count = source.count(row)
     if (kind === 'array') return count
     let size = 0
     for (let index = 0; index < count; index++) {
-      const entry = at + HEADER_NUMBERS + index * MEMBER_NUMBERS
-      if (source.member(at, source.nameOf(entry)) === entry) size += 1
+      if (source.isLast(row, row + HEADER_NUMBERS + index * MEMBER_NUMBERS)) size += 1
     }
     return size
   }
@@ -141,18 +129,12 @@ export class JsonDocument {
    * is reset or disposed. Do not write to them. Errors as for `get`.
    */
   raw(...path: PathStep[]): Buffer | undefined {
+    const place = this.#find(path)
+    if (place === undefined) return undefined
     const source = this.#source
-    source.check()
     const { buffer, byteOffset } = source.bytes
-    let start = this.#start
-    let end = this.#end
-    if (path.length > 0) {
-      const entry = this.#find(path)
-      if (entry < 0) return undefined
-      start = source.numbers[entry]!
-      end = source.numbers[entry + 1]!
-    }
-    return Buffer.from(buffer as ArrayBuffer, byteOffset + start, end - start)
+    const start = source.startOf(place)
+    return Buffer.from(buffer as ArrayBuffer, byteOffset + start, source.endOf(place) - start)
   }
 
   /** A copy of this document's bytes, valid as long as it is held. */
@@ -162,12 +144,10 @@ export class JsonDocument {
 
   /** The value at the path as plain JavaScript, as `JSON.parse` makes it. Errors as for `get`. */
   toJS(...path: PathStep[]): JsonValue | undefined {
+    const place = this.#find(path)
+    if (place === undefined) return undefined
     const source = this.#source
-    source.check()
-    if (path.length === 0) return parse(source.bytes, this.#start, this.#end) as JsonValue
-    const entry = this.#find(path)
-    if (entry < 0) return undefined
-    return parse(source.bytes, source.numbers[entry]!, source.numbers[entry + 1]!) as JsonValue
+    return parse(source.bytes, source.startOf(place), source.endOf(place)) as JsonValue
   }
 
   /** For `JSON.stringify`. */
@@ -182,15 +162,12 @@ export class JsonDocument {
   *entries(): Generator<[name: string, value: DocumentValue], void, undefined> {
     if (this.kind() !== 'object') return
     const source = this.#source
-    const at = this.#enter()
-    const count = source.numbers[at]!
+    const row = source.enter(this.#place)
+    const count = source.count(row)
     for (let index = 0; index < count; index++) {
       source.check()
-      const entry = at + HEADER_NUMBERS + index * MEMBER_NUMBERS
-      const name = source.nameOf(entry)
-      if (source.member(at, name) !== entry) continue
-      const { numbers } = source
-      yield [name, this.#value(numbers[entry + 2]!, numbers[entry + 3]!, entry + 4)]
+      const entry = row + HEADER_NUMBERS + index * MEMBER_NUMBERS
+      if (source.isLast(row, entry)) yield [source.nameOf(entry), this.#value(entry + MEMBER_VALUE)]
     }
   }
 
@@ -198,13 +175,11 @@ export class JsonDocument {
   *elements(): Generator<DocumentValue, void, undefined> {
     if (this.kind() !== 'array') return
     const source = this.#source
-    const at = this.#enter()
-    const count = source.numbers[at]!
+    const row = source.enter(this.#place)
+    const count = source.count(row)
     for (let index = 0; index < count; index++) {
       source.check()
-      const { numbers } = source
-      const entry = at + HEADER_NUMBERS + index * ELEMENT_NUMBERS
-      yield this.#value(numbers[entry]!, numbers[entry + 1]!, entry + 2)
+      yield this.#value(row + HEADER_NUMBERS + index * ELEMENT_NUMBERS)
     }
   }
 
@@ -218,60 +193,26 @@ export class JsonDocument {
     return this.#source.trusted
   }
 
-  #enter(): number {
-    return this.#source.enter(this.#start, this.#slot)
+  /** The place of the value at the path; nothing if there is none. */
+  #find(path: readonly PathStep[]): number | undefined {
+    const source = this.#source
+    source.check()
+    return path.length === 0 ? this.#place : source.find(this.#place, path)
   }
 
-  /**
-   * The position of start, end and slot of the value at the path; −1 if there is none.
-   */
-  #find(path: readonly PathStep[]): number {
+  #value(place: number): DocumentValue {
     const source = this.#source
     const { bytes } = source
-    let start = this.#start
-    let slot = this.#slot
-    let found = -1
-    for (let depth = 0; depth < path.length; depth++) {
-      const step = path[depth]!
-      const first = bytes[start]
-      if (first === 0x7b) {
-        if (typeof step !== 'string') {
-          checkStep(step)
-          return -1
-        }
-        const entry = source.member(source.enter(start, slot), step)
-        if (entry < 0) return -1
-        found = entry + 2
-      } else if (first === 0x5b) {
-        if (typeof step !== 'number') {
-          checkStep(step)
-          return -1
-        }
-        const at = source.enter(start, slot)
-        const count = source.numbers[at]!
-        const index = step < 0 ? count + step : step
-        if (!(index >= 0 && index < count) || !Number.isInteger(index)) return -1
-        found = at + HEADER_NUMBERS + index * ELEMENT_NUMBERS
-      } else {
-        checkStep(step)
-        return -1
-      }
-      start = source.numbers[found]!
-      slot = found + 2
-    }
-    return found
-  }
-
-  #value(start: number, end: number, slot: number): DocumentValue {
-    const { bytes } = this.#source
+    const start = source.startOf(place)
     const first = bytes[start]
+    if (first === 0x7b || first === 0x5b) return new JsonDocument(internal, source, place)
+    const end = source.endOf(place)
     switch (first) {
       case 0x22:
         if (bytes[end - 1] !== 0x22 || end - start < 2) throw broken(start, 'a string')
-        return stringOf(bytes, start + 1, end - 1)
-      case 0x7b:
-      case 0x5b:
-        return new JsonDocument(internal, this.#source, start, end, slot)
+        return source.isPlain(place)
+          ? plainText(bytes, start + 1, end - 1)
+          : stringOf(bytes, start + 1, end - 1)
       case 0x74:
         if (end - start !== 4) throw broken(start, 'true')
         return true
@@ -293,12 +234,6 @@ export class JsonDocument {
     return kind === undefined
       ? new PrimarenaError('ERR_JSON_MISSING', `${text}: expected ${expected}, got nothing`, { path: text })
       : new PrimarenaError('ERR_JSON_TYPE', `${text}: expected ${expected}, got ${kind}`, { path: text })
-  }
-}
-
-function checkStep(step: unknown): void {
-  if (typeof step !== 'string' && typeof step !== 'number') {
-    throw new TypeError(`expected a path of names and indexes, got ${step === null ? 'null' : typeof step}`)
   }
 }
 
@@ -340,7 +275,7 @@ export function parseDocument(
   while (end > start && isWhite(given[end - 1])) end -= 1
   if (kindOf(given[start]) === undefined) throw broken(start, 'a JSON value')
   const bytes = options?.borrow === true ? given : keep(given, allocator)
-  return new JsonDocument(internal, new Source(bytes, allocator, trust), start, end, -1)
+  return new JsonDocument(internal, new Source(bytes, start, end, allocator, trust), ROOT)
 }
 
 function keep(bytes: Uint8Array, allocator: Allocator | undefined): Uint8Array {

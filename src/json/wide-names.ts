@@ -1,15 +1,13 @@
 import { randomBytes } from 'node:crypto'
-
-/** Numbers before the entries of an index; `crates/core/src/json/document.rs` writes them. */
-export const HEADER_NUMBERS = 2
-/** Numbers of an entry of an object. */
-export const MEMBER_NUMBERS = 5
+import { HEADER_NUMBERS, MEMBER_NUMBERS } from './document-index.js'
+import { keyOf } from './document-names.js'
 
 /** What is needed of a document: its bytes and index. */
 export interface Names {
   readonly bytes: Uint8Array
   readonly numbers: Int32Array
-  isNamed(entry: number, name: string): boolean
+  count(row: number): number
+  isNamed(entry: number, name: string, key: number): boolean
   nameOf(entry: number): string
 }
 
@@ -30,26 +28,27 @@ export class WideNames {
   readonly #mask: number
   readonly #odd: Map<string, number> | undefined
 
-  constructor(source: Names, at: number) {
+  constructor(source: Names, row: number) {
     const { numbers, bytes } = source
-    const count = numbers[at]!
+    const count = source.count(row)
     const size = 2 ** Math.ceil(Math.log2(count * 2))
     this.#source = source
     this.#mask = size - 1
     const table = (this.#table = new Int32Array(size))
     for (let index = 0; index < count; index++) {
-      const entry = at + HEADER_NUMBERS + index * MEMBER_NUMBERS
-      const start = numbers[entry]!
-      const end = numbers[entry + 1]!
-      if (end < 0) {
+      const entry = row + HEADER_NUMBERS + index * MEMBER_NUMBERS
+      if (numbers[entry]! < 0) {
         ;(this.#odd ??= new Map()).set(source.nameOf(entry), entry)
         continue
       }
       let hash = SEED
-      for (let place = start; place < end; place++) hash = Math.imul(hash ^ bytes[place]!, 0x01000193)
+      let at = numbers[entry + 1]!
+      for (let byte = bytes[at]; byte !== 0x22 && byte !== undefined; byte = bytes[++at]) {
+        hash = Math.imul(hash ^ byte, 0x01000193)
+      }
       let slot = spread(hash) & this.#mask
       // The last member of a name takes the place of those before.
-      while (table[slot] !== 0 && !this.#same(table[slot]!, start, end)) slot = (slot + 1) & this.#mask
+      while (table[slot] !== 0 && !this.#same(table[slot]!, entry)) slot = (slot + 1) & this.#mask
       table[slot] = entry
     }
   }
@@ -58,12 +57,14 @@ export class WideNames {
   find(name: string): number {
     const { length } = name
     let hash = SEED
-    for (let index = 0; index < length; index++)
+    for (let index = 0; index < length; index++) {
       hash = Math.imul(hash ^ charCodeAt.call(name, index), 0x01000193)
+    }
     let slot = spread(hash) & this.#mask
+    const key = keyOf(name)
     let found = -1
     for (let entry = this.#table[slot]!; entry !== 0; entry = this.#table[slot]!) {
-      if (this.#source.isNamed(entry, name)) {
+      if (this.#source.isNamed(entry, name, key)) {
         found = entry
         break
       }
@@ -74,14 +75,15 @@ export class WideNames {
     return odd !== undefined && odd > found ? odd : found
   }
 
-  #same(entry: number, start: number, end: number): boolean {
+  #same(one: number, other: number): boolean {
     const { bytes, numbers } = this.#source
-    const other = numbers[entry]!
-    if (numbers[entry + 1]! - other !== end - start) return false
-    for (let offset = 0; offset < end - start; offset++) {
-      if (bytes[other + offset] !== bytes[start + offset]) return false
+    if (numbers[one] !== numbers[other]) return false
+    let at = numbers[one + 1]!
+    let there = numbers[other + 1]!
+    for (let byte = bytes[at]; byte !== 0x22 && byte !== undefined; byte = bytes[++at]) {
+      if (byte !== bytes[there++]) return false
     }
-    return true
+    return bytes[there] === 0x22
   }
 }
 

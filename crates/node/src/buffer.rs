@@ -134,6 +134,14 @@ impl Call {
         if head.is_empty() { Ok(elements) } else { Err(Failure::argument("a typed array is misaligned")) }
     }
 
+    /// All numbers of the Int32Array at `index` as `u32`, to write to: JavaScript reads the highest bit as a sign.
+    #[allow(clippy::mut_from_ref)] // As for `window`.
+    pub fn words_mut(&self, index: usize, readers: &[&[u8]]) -> Result<&mut [u32], Failure> {
+        let words = self.elements_mut::<i32>(index, readers)?;
+        // SAFETY: the same memory; `i32` and `u32` have one size and alignment, and every bit pattern is either.
+        Ok(unsafe { slice::from_raw_parts_mut(words.as_mut_ptr().cast::<u32>(), words.len()) })
+    }
+
     /// All elements of the typed array at `index` as `T`, to read.
     pub fn elements<T: Element>(&self, index: usize) -> Result<&[T], Failure> {
         let view = self.view(index)?;

@@ -1,6 +1,8 @@
 //! Documents: the index of a container, on the memory that JavaScript gives for it.
 
-use primarena_core::json::document::{IndexError, index_container};
+use std::cell::RefCell;
+
+use primarena_core::json::document::{IndexError, Reach, Scratch, index_container};
 
 use crate::error::Failure;
 use crate::raw::{Answer, Call, Exports, Outcome};
@@ -9,15 +11,28 @@ pub fn register(exports: &Exports) -> napi::Result<()> {
     exports.add("documentIndex", document_index)
 }
 
-/// (bytes, start, numbers, at) → where the index of the container at `start` ends in `numbers`, or
-/// −(its length + 16) when it does not fit behind `at`.
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// (bytes, start, numbers, at, alone) → where the index of the container at `start` ends in `numbers`. It is
+/// written behind `at`, where the position of the container's row is noted. If it does not fit: −(numbers
+/// that have to fit + 16). With `alone` not 0, containers in the container are left out.
 fn document_index(call: &Call) -> Outcome {
     let bytes = call.bytes(0)?;
-    let numbers = call.elements_mut::<u32>(2, &[bytes])?;
+    let numbers = call.words_mut(2, &[bytes])?;
     let (start, at) = (call.usize(1)?, call.usize(3)?);
-    let room = numbers.get_mut(at..).unwrap_or(&mut []);
-    match index_container(bytes, start, room) {
-        Ok(length) => Ok(Answer::Number((at + length) as f64)),
+    let reach = if call.u32(4)? == 0 { Reach::Deep } else { Reach::Alone };
+    let indexed = SCRATCH.with_borrow_mut(|scratch| {
+        index_container(bytes, start, reach, numbers, at.saturating_add(1), scratch)
+    });
+    match indexed {
+        Ok(indexed) => {
+            if let Some(place) = numbers.get_mut(at) {
+                *place = indexed.root as u32;
+            }
+            Ok(Answer::Number(indexed.end as f64))
+        }
         Err(IndexError::NoRoom(length)) => Ok(Answer::Number(-(length as f64 + 16.0))),
         Err(error) => Err(match error.as_json_error(bytes) {
             Some(error) => {

@@ -40,6 +40,8 @@ pub(crate) struct Glancer<'a> {
     input: &'a [u8],
     /// Where the next step starts.
     pub(crate) at: usize,
+    /// Whether the last step had bytes other than ASCII.
+    pub(crate) any_high: bool,
     outline: Outline,
 }
 
@@ -47,7 +49,7 @@ impl<'a> Glancer<'a> {
     /// Starts at `at`, which is outside any string.
     #[inline(always)]
     pub(crate) fn new(input: &'a [u8], at: usize) -> Self {
-        Glancer { input, at, outline: Outline::default() }
+        Glancer { input, at, any_high: false, outline: Outline::default() }
     }
 
     /// Moves behind the next step, if there is one.
@@ -63,6 +65,7 @@ impl<'a> Glancer<'a> {
         // SAFETY: the caller's promise; `at` is inside the input.
         let (raw, _) = unsafe { load::<E>(self.input, self.at, &mut padded) };
         self.at += 64 * E::BLOCKS;
+        self.any_high = E::any_high(&raw);
         Some(self.outline.step::<E>(&raw))
     }
 }
