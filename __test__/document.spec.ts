@@ -295,7 +295,7 @@ test('documents of all sizes, read in all ways, one after the other', (t_) => {
     const expected = Array.from({ length: rows }, (_, n) => ({
       id: n,
       name: `row ${n}`,
-      more: { of: { it: [n, { text: 'é'.repeat(n % 90) }] }, '\u0000': null },
+      more: { of: { it: [n, { text: 'é'.repeat(n % 90) }] as const }, '\u0000': null },
       text: 'x'.repeat(300),
     }))
     const bytes = Buffer.from(JSON.stringify({ rows: expected, last: true }))
