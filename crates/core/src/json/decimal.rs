@@ -104,7 +104,7 @@ mod tests {
                 check(odd / power, exponent as i32);
                 if exponent < 5 {
                     // An odd number of 54 bits divided by a power of ten: exact with one more power of two.
-                    check(odd * power >> 10, -(exponent as i32));
+                    check((odd * power) >> 10, -(exponent as i32));
                 }
             }
         }

@@ -2,11 +2,9 @@
 
 use super::decimal::{MOST_EXPONENT, nearest};
 
-/// Powers of ten that are exact as `f64`.
-const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
-    1e19, 1e20, 1e21, 1e22,
-];
+/// Powers of ten, exact as `f64`.
+const POWERS: [f64; 16] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
 /// The number that `raw` is, rounded as IEEE 754 says; `None` if it is no JSON number.
 #[inline]
@@ -17,12 +15,13 @@ pub fn parse_f64(raw: &[u8]) -> Option<f64> {
 /// The number at `start..end` of `input`, as [`parse_f64`] reads it. Bytes behind it may be looked at.
 ///
 /// Up to 2^53 and 10^22 one division is exact (W. D. Clinger, "How to read floating point numbers accurately", 1990).
+/// Numbers of many digits go the other way at once: whether they are below 2^53 cannot be foretold.
 #[inline]
 pub(crate) fn f64_in(input: &[u8], start: usize, end: usize) -> Option<f64> {
     let parts = Parts::read(input, start, end)?;
     let value = match parts.exponent {
         _ if !parts.exact => return slow(&input[start..end]),
-        exponent @ -22..=0 if parts.mantissa <= 1 << 53 => parts.mantissa as f64 / POWERS[-exponent as usize],
+        exponent @ -15..=0 if parts.mantissa <= 1 << 53 => parts.mantissa as f64 / POWERS[-exponent as usize],
         exponent if (-MOST_EXPONENT..=MOST_EXPONENT).contains(&exponent) => nearest(parts.mantissa, exponent),
         _ => return slow(&input[start..end]),
     };
@@ -50,11 +49,6 @@ impl Integer {
         if self.negative { 0_i64.checked_sub_unsigned(self.size) } else { i64::try_from(self.size).ok() }
     }
 
-    /// As an `i128`, which every one is.
-    pub fn to_i128(self) -> i128 {
-        if self.negative { -i128::from(self.size) } else { i128::from(self.size) }
-    }
-
     /// As a `u64`, if it is one.
     #[inline]
     pub fn to_u64(self) -> Option<u64> {
@@ -80,7 +74,7 @@ pub(crate) fn integer_in(input: &[u8], start: usize, end: usize) -> Option<Integ
     }
 }
 
-/// The number at `start..end` if that is one to sixteen digits: what nearly all whole numbers are.
+/// The number at `start..end` if that is 1 to 19 digits: what nearly all whole numbers are.
 #[inline(always)]
 fn digits_in(input: &[u8], start: usize, end: usize) -> Option<u64> {
     let size = all_digits(input, start, end)?;
@@ -186,27 +180,44 @@ impl Parts {
     }
 }
 
-const TENS: [u64; 17] = {
-    let mut tens = [1; 17];
+const TENS: [u64; 20] = {
+    let mut tens = [1; 20];
     let mut i = 1;
-    while i < 17 {
+    while i < 20 {
         tens[i] = tens[i - 1] * 10;
         i += 1;
     }
     tens
 };
 
-/// The number at `start..end`, if that is one to sixteen digits.
+/// The number at `start..end`, if that is 1 to 19 digits and not at the very front of the input.
 #[inline(always)]
 fn all_digits(input: &[u8], start: usize, end: usize) -> Option<u64> {
     match end.wrapping_sub(start) {
         count @ 1..=8 => few_digits(input, start, count),
-        count @ 9..=16 => {
-            let front = few_digits(input, start, 8)?;
-            Some(front * TENS[count - 8] + few_digits(input, start + 8, count - 8)?)
-        }
+        count @ 9..=19 => many_digits(input, end, count),
         _ => None,
     }
+}
+
+/// The number that the `count` digits before `end` are, of which there are 9 to 19: one way for all of them, as which
+/// one it is cannot be foretold.
+#[inline(always)]
+fn many_digits(input: &[u8], end: usize, count: usize) -> Option<u64> {
+    let words = input.get(end.checked_sub(24)?..end)?.as_chunks::<8>().0;
+    let [first, second, third] = words else { return None };
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes) ^ ZEROS;
+    // What comes before the digits is cut off: zeros in front of them.
+    let cut = |word: u64, digits: usize| match digits {
+        0 => 0,
+        digits => (word >> (64 - 8 * digits)) << (64 - 8 * digits),
+    };
+    let words =
+        [cut(word(first), count.saturating_sub(16)), cut(word(second), (count - 8).min(8)), word(third)];
+    let others = words.iter().fold(0, |others, word| others | word.wrapping_add(0x76 * ONES) | word);
+    let [first, second, third] = words.map(eight_digits);
+    // At most 19 digits fit.
+    (others & (0x80 * ONES) == 0).then(|| (first * TENS[8] + second) * TENS[8] + third)
 }
 
 /// The number that `count` digits are, of which there are one to eight.

@@ -3,16 +3,14 @@
 //! The document is validated first; then each row's values are parsed straight into their columns. All rows are
 //! taken or none: what was acquired is released again when a value does not fit, or when the work is given up.
 
-use std::ops::Range;
-
 use crate::error::Code;
 use crate::json::Limits;
 use crate::json::captures::Capture;
 use crate::json::path::Path;
 use crate::json::program::ReadError;
-use crate::json::rows::{self, Cursor, RowSink, Rows, skip};
+use crate::json::rows::{self, Cursor, RowSink, Rows, scalar_stop, skip};
 
-use super::schema::{Field, MAX_FIELDS};
+use super::schema::{Kind, MAX_FIELDS};
 use super::value::{self, Misfit, Parsed};
 use super::{Layout, Pace, PoolError, Slab, Slabs};
 
@@ -115,8 +113,17 @@ impl Read {
             let layout = slabs.layout();
             let Some((slab, index)) = slabs.locate_mut(slot) else { continue };
             let number = slots.len() - 1;
-            let mut record =
-                Record { layout, slab, index, seen: [0; MAX_FIELDS / 64], number, start, path, scratch };
+            let mut record = Record {
+                layout,
+                slab,
+                index,
+                seen: [0; MAX_FIELDS / 64],
+                count: 0,
+                number,
+                start,
+                path,
+                scratch,
+            };
             if document.get(start) != Some(&b'{') {
                 return Err(record.no_object(document));
             }
@@ -135,8 +142,9 @@ struct Record<'a, 'b> {
     layout: &'a Layout,
     slab: &'a mut Slab<'b>,
     index: u32,
-    /// A bit for each field that has its value.
+    /// A bit for each field that has its value, and how many have.
     seen: [u64; MAX_FIELDS / 64],
+    count: usize,
     /// Of the row, and where it starts.
     number: usize,
     start: usize,
@@ -145,10 +153,11 @@ struct Record<'a, 'b> {
 }
 
 impl Record<'_, '_> {
-    #[inline(always)]
-    fn set(&mut self, field: usize, input: &[u8], place: Range<usize>) -> Result<(), Misfit> {
+    /// Takes a value of any kind.
+    #[inline(never)]
+    fn set(&mut self, field: usize, json: &[u8]) -> Result<(), Misfit> {
         let Some(column) = self.layout.columns().get(field) else { return Ok(()) };
-        match value::parse(column.kind, input, place, self.scratch)? {
+        match value::parse(column.kind, json, self.scratch)? {
             Parsed::Fixed(bytes) => self.slab.set_number(field, self.index, bytes),
             Parsed::Inline(bytes) => self.slab.set_inline(field, self.index, bytes),
             Parsed::Vector(bytes) => self.slab.set_vector(field, self.index, bytes),
@@ -160,24 +169,23 @@ impl Record<'_, '_> {
     #[inline(always)]
     fn mark(&mut self, field: usize) {
         self.seen[field / 64 % (MAX_FIELDS / 64)] |= 1 << (field % 64);
+        self.count += 1;
     }
 
-    /// Fails if a field has no value.
+    /// Fails if a field has no value. None gets two: of members of one name only the last is given.
     #[inline]
     fn end(&self) -> Result<(), PoolError> {
-        let fields = self.layout.schema().fields();
-        let missing = |field: usize| self.seen[field / 64] >> (field % 64) & 1 == 0;
-        match (0..fields.len()).find(|field| missing(*field)) {
-            None => Ok(()),
-            Some(field) => Err(self.missing(&fields[field])),
-        }
+        if self.count == self.layout.columns().len() { Ok(()) } else { Err(self.missing()) }
     }
 
     #[cold]
-    fn missing(&self, field: &Field) -> PoolError {
+    fn missing(&self) -> PoolError {
+        let missing = |field: usize| self.seen[field / 64] >> (field % 64) & 1 == 0;
+        let mut fields = self.layout.schema().fields().iter().enumerate();
+        let name = fields.find(|(field, _)| missing(*field)).map(|(_, field)| &*field.name);
         let message = "expected a value, the member is missing".to_owned();
         let misfit = Misfit { code: Code::JsonMissing, message };
-        misfit_at(self.path, misfit, self.number, Some(&field.name), self.start)
+        misfit_at(self.path, misfit, self.number, name, self.start)
     }
 
     #[cold]
@@ -192,18 +200,27 @@ impl RowSink for Record<'_, '_> {
 
     #[inline(always)]
     fn value(&mut self, slot: u32, input: &[u8], at: usize) -> Option<usize> {
+        let field = slot as usize;
+        if let Kind::Number(kind) = self.layout.columns().get(field)?.kind {
+            let end = scalar_stop(input, at);
+            let bits = value::number(kind, input, at..end)?;
+            self.slab.set_number(field, self.index, bits.to_le_bytes());
+            self.mark(field);
+            return Some(end);
+        }
         let end = skip(input, at)?;
-        self.set(slot as usize, input, at..end).ok()?;
+        self.set(field, input.get(at..end)?).ok()?;
         Some(end)
     }
 
     fn undo(&mut self) {
         self.seen.fill(0);
+        self.count = 0;
     }
 
     fn cell(&mut self, input: &[u8], capture: Capture) -> Result<(), PoolError> {
         let field = capture.slot as usize;
-        self.set(field, input, capture.start as usize..capture.end as usize).map_err(|misfit| {
+        self.set(field, capture.of(input)).map_err(|misfit| {
             let name = self.layout.schema().fields().get(field).map(|field| &*field.name);
             misfit_at(self.path, misfit, self.number, name, capture.start as usize)
         })

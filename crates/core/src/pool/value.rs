@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::error::Code;
-use crate::json::number::{f64_in, integer_in};
+use crate::json::number::{Integer, f64_in, integer_in, parse_f64};
 use crate::json::text::push_utf8;
 use crate::json::time::parse_rfc3339;
 
@@ -32,25 +32,10 @@ pub enum Parsed<'a> {
     Vector(&'a [u8]),
 }
 
-/// Reads the value at `place` of `input` as one of `kind`; bytes behind it may be looked at. `scratch` holds what
-/// has to be decoded.
-#[inline(always)]
-pub fn parse<'a>(
-    kind: Kind,
-    input: &'a [u8],
-    place: Range<usize>,
-    scratch: &'a mut Vec<u8>,
-) -> Result<Parsed<'a>, Misfit> {
+/// Reads `json` as a value of `kind`. `scratch` holds what has to be decoded.
+pub fn parse<'a>(kind: Kind, json: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<Parsed<'a>, Misfit> {
     match kind {
-        Kind::Number(number) => Ok(Parsed::Fixed(store(number, input, place)?)),
-        _ => parse_other(kind, input.get(place).unwrap_or_default(), scratch),
-    }
-}
-
-#[inline(never)]
-fn parse_other<'a>(kind: Kind, json: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<Parsed<'a>, Misfit> {
-    match kind {
-        Kind::Number(number) => Ok(Parsed::Fixed(store(number, json, 0..json.len())?)),
+        Kind::Number(kind) => Ok(Parsed::Fixed(store(kind, json)?.to_le_bytes())),
         Kind::Boolean => match json {
             b"true" => Ok(Parsed::Fixed([1, 0, 0, 0, 0, 0, 0, 0])),
             b"false" => Ok(Parsed::Fixed([0; 8])),
@@ -104,7 +89,7 @@ fn parse_other<'a>(kind: Kind, json: &'a [u8], scratch: &'a mut Vec<u8>) -> Resu
             if !inner.trim_ascii().is_empty() {
                 for item in inner.split(|&byte| byte == b',') {
                     let item = item.trim_ascii();
-                    let bytes = store(element, item, 0..item.len())?;
+                    let bytes = store(element, item)?.to_le_bytes();
                     count += 1;
                     if count > length {
                         break;
@@ -124,39 +109,47 @@ fn parse_other<'a>(kind: Kind, json: &'a [u8], scratch: &'a mut Vec<u8>) -> Resu
     }
 }
 
+/// Reads the number at `place` of `input`: its low bytes are those of the column. `None` if it does not fit. Bytes
+/// behind it may be looked at.
 #[inline(always)]
-fn store(number: Number, input: &[u8], place: Range<usize>) -> Result<[u8; 8], Misfit> {
-    let whole = |least: i64, most: u64| integer(input, place.clone(), least.into(), most.into());
-    let float = || float(input, place.clone(), "a number");
-    Ok(match number {
-        Number::F64 => float()?.to_le_bytes(),
-        Number::F32 => u64::from((float()? as f32).to_bits()).to_le_bytes(),
-        Number::U64 => whole(0, u64::MAX)?,
-        Number::I64 => whole(i64::MIN, i64::MAX as u64)?,
-        Number::U8 => whole(0, 0xff)?,
-        Number::U16 => whole(0, 0xffff)?,
-        Number::U32 => whole(0, 0xffff_ffff)?,
-        Number::I8 => whole(-0x80, 0x7f)?,
-        Number::I16 => whole(-0x8000, 0x7fff)?,
-        Number::I32 => whole(-0x8000_0000, 0x7fff_ffff)?,
+pub fn number(kind: Number, input: &[u8], place: Range<usize>) -> Option<u64> {
+    let float = || f64_in(input, place.start, place.end);
+    let (least, most) = match kind {
+        Number::F64 => return float().map(f64::to_bits),
+        Number::F32 => return float().map(|value| (value as f32).to_bits().into()),
+        _ => bounds(kind),
+    };
+    match integer_in(input, place.start, place.end)? {
+        Integer { negative: false, size } if size <= most => Some(size),
+        Integer { negative: true, size } if size <= least.unsigned_abs() => Some(size.wrapping_neg()),
+        _ => None,
+    }
+}
+
+/// The least and the most of an integer.
+#[inline(always)]
+fn bounds(kind: Number) -> (i64, u64) {
+    match kind {
+        Number::U8 => (0, 0xff),
+        Number::U16 => (0, 0xffff),
+        Number::U32 => (0, 0xffff_ffff),
+        Number::U64 | Number::F32 | Number::F64 => (0, u64::MAX),
+        Number::I8 => (-0x80, 0x7f),
+        Number::I16 => (-0x8000, 0x7fff),
+        Number::I32 => (-0x8000_0000, 0x7fff_ffff),
+        Number::I64 => (i64::MIN, i64::MAX as u64),
+    }
+}
+
+fn store(kind: Number, json: &[u8]) -> Result<u64, Misfit> {
+    number(kind, json, 0..json.len()).ok_or_else(|| match kind {
+        Number::F64 | Number::F32 => wrong_kind("a number", json),
+        _ if !starts_number(json) => wrong_kind("a whole number", json),
+        _ => {
+            let (least, most) = bounds(kind);
+            out_of_range(&format!("a whole number, {least} to {most}"), json)
+        }
     })
-}
-
-/// A whole number within bounds; its low bytes are right for every narrower width.
-#[inline]
-fn integer(input: &[u8], place: Range<usize>, least: i128, most: i128) -> Result<[u8; 8], Misfit> {
-    match integer_in(input, place.start, place.end).map(|value| value.to_i128()) {
-        Some(value) if (least..=most).contains(&value) => Ok((value as i64).to_le_bytes()),
-        _ => Err(no_integer(input.get(place).unwrap_or_default(), least, most)),
-    }
-}
-
-#[cold]
-fn no_integer(json: &[u8], least: i128, most: i128) -> Misfit {
-    if !starts_number(json) {
-        return wrong_kind("a whole number", json);
-    }
-    out_of_range(&format!("a whole number, {least} to {most}"), json)
 }
 
 fn starts_number(json: &[u8]) -> bool {
@@ -164,15 +157,8 @@ fn starts_number(json: &[u8]) -> bool {
 }
 
 fn integral(json: &[u8], expected: &str) -> Result<f64, Misfit> {
-    let value = float(json, 0..json.len(), expected)?;
+    let value = parse_f64(json).ok_or_else(|| wrong_kind(expected, json))?;
     if value.fract() == 0.0 && value.is_finite() { Ok(value) } else { Err(out_of_range(expected, json)) }
-}
-
-/// The double nearest to the number: what `JSON.parse` gives, infinite beyond the largest one.
-#[inline]
-fn float(input: &[u8], place: Range<usize>, expected: &str) -> Result<f64, Misfit> {
-    let value = f64_in(input, place.start, place.end);
-    value.ok_or_else(|| wrong_kind(expected, input.get(place).unwrap_or_default()))
 }
 
 /// The text of a string value, quotes included in `json`.
@@ -254,7 +240,7 @@ mod tests {
     use super::*;
 
     fn fixed(kind: Kind, json: &str) -> Result<[u8; 8], Code> {
-        match parse(kind, json.as_bytes(), 0..json.len(), &mut Vec::new()) {
+        match parse(kind, json.as_bytes(), &mut Vec::new()) {
             Ok(Parsed::Fixed(bytes)) => Ok(bytes),
             Ok(_) => panic!("{json} gave something else"),
             Err(misfit) => Err(misfit.code),
@@ -322,7 +308,7 @@ mod tests {
     fn vectors_have_exactly_their_length() {
         let kind = Kind::Vector { element: Number::U16, length: 2, align: 2 };
         let mut scratch = Vec::new();
-        assert!(matches!(parse(kind, b"[ 1 ,\n2]", 0..8, &mut scratch), Ok(Parsed::Vector(&[1, 0, 2, 0]))));
+        assert!(matches!(parse(kind, b"[ 1 ,\n2]", &mut scratch), Ok(Parsed::Vector(&[1, 0, 2, 0]))));
         for (json, code) in [
             ("[]", Code::RecordValue),
             ("[1]", Code::RecordValue),
@@ -333,7 +319,7 @@ mod tests {
             ("7", Code::JsonType),
         ] {
             assert_eq!(
-                parse(kind, json.as_bytes(), 0..json.len(), &mut scratch).err().map(|misfit| misfit.code),
+                parse(kind, json.as_bytes(), &mut scratch).err().map(|misfit| misfit.code),
                 Some(code),
                 "{json}"
             );
