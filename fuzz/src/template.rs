@@ -1,10 +1,9 @@
 //! Escaping against serde_json, numbers against the general algorithm, programs of arbitrary bytes.
 
 use arbitrary::{Arbitrary, Unstructured};
+use primarena_core::digits::{self, write_number};
 use primarena_core::template::escape::{BLOCK, escape_in_place, write_escaped, write_raw, write_string};
-use primarena_core::template::number::{
-    MAX_NUMBER_BYTES, MAX_TIMESTAMP_BYTES, write_number, write_timestamp,
-};
+use primarena_core::template::time::{MAX_TIMESTAMP_BYTES, write_timestamp};
 use primarena_core::template::{Program, Values, render_growing};
 
 #[derive(Arbitrary, Debug)]
@@ -40,7 +39,7 @@ pub fn run(data: &[u8]) {
 }
 
 fn number(value: f64) {
-    let mut out = [0xAA; MAX_NUMBER_BYTES];
+    let mut out = [0xAA; digits::ROOM];
     let length = write_number(value, &mut out);
     let text = std::str::from_utf8(&out[..length]).expect("digits");
     if !value.is_finite() {

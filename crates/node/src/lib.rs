@@ -16,6 +16,7 @@ mod env;
 mod error;
 mod lease;
 mod manager;
+mod pages;
 mod program;
 mod raw;
 mod record_pool;

@@ -20,6 +20,7 @@ use primarena_core::pool::{Field, Kind, Layout, Number, Pace, PoolError, Schema,
 
 use crate::env::Registry;
 use crate::error::{Failure, Result};
+use crate::pages::will_fill;
 use crate::raw::{Answer, Call, Exports, Outcome};
 
 struct Job {
@@ -305,6 +306,9 @@ fn step(call: &Call) -> Outcome {
                 Progress::Full => return Ok(FULL.into()),
             },
             Work::Write(write) => {
+                if from == 0 {
+                    will_fill(bytes);
+                }
                 let written = write.step(&slabs, bytes, &mut pace)?;
                 *first = written.bytes as u32;
                 *second = u32::try_from(written.needed).unwrap_or(u32::MAX);

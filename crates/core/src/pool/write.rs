@@ -6,8 +6,9 @@
 
 use super::key::{Scalar, with_number};
 use super::schema::{Kind, Number};
-use super::text::{NUMBER_BYTES, Out, base64_bytes, string_bytes};
+use super::text::{Key, Out, base64_bytes, string_bytes};
 use super::{Layout, Pace, PoolError, Slab, Slabs};
+use crate::digits::MOST_BYTES;
 
 /// Records between two questions to the [`Pace`].
 const STRIDE: usize = 1024;
@@ -27,8 +28,7 @@ pub struct Write {
 
 #[derive(Debug)]
 struct Member {
-    /// `{"name":` or `,"name":`.
-    key: Box<[u8]>,
+    key: Key,
     field: usize,
     kind: Kind,
     offset: usize,
@@ -77,14 +77,14 @@ impl Write {
                 let length = out.len();
                 key.truncate(length);
                 let bytes = match column.kind {
-                    Kind::Vector { length, .. } => 2 + length as usize * (NUMBER_BYTES + 1),
+                    Kind::Vector { length, .. } => 2 + length as usize * (MOST_BYTES + 1),
                     Kind::String { .. } | Kind::Bytes { .. } => 0,
-                    _ => NUMBER_BYTES,
+                    _ => MOST_BYTES,
                 };
                 fixed += key.len() + bytes;
                 most += key.len() + bytes + inline_bytes(column.kind, column.stride);
                 Member {
-                    key: key.into(),
+                    key: Key::new(&key),
                     field,
                     kind: column.kind,
                     offset: column.offset,
@@ -225,7 +225,7 @@ impl Write {
     fn record(&self, slab: &Slab, index: u32, out: &mut Out) {
         let bytes = slab.bytes();
         for member in &self.members {
-            out.raw(&member.key);
+            out.key(&member.key);
             let at = member.offset + index as usize * member.stride;
             match member.kind {
                 Kind::Number(number) => with_number!(number, T => number_at::<T>(&bytes[at..], number, out)),

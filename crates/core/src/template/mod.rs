@@ -13,9 +13,9 @@
 
 pub mod cache;
 pub mod escape;
-pub mod number;
 pub mod program;
 pub mod render;
+pub mod time;
 
 pub use cache::{CacheLimits, CacheStats, TemplateCache};
 pub use program::{Program, ProgramError};

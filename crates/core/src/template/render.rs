@@ -3,8 +3,9 @@
 use thiserror::Error;
 
 use super::escape::{BLOCK, write_raw, write_string};
-use super::number::{MAX_NUMBER_BYTES, MAX_TIMESTAMP_BYTES, write_number, write_timestamp};
 use super::program::{ABSENT, NULL, Op, PRESENT, Program};
+use super::time::{MAX_TIMESTAMP_BYTES, write_timestamp};
+use crate::digits::{self, write_number};
 
 /// What a template is rendered from: everything flat, in the order of the program.
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +100,7 @@ impl<'a> Run<'a, '_> {
                     if let Some(target) = self.out[self.at..].first_chunk_mut() {
                         self.at += write_number(value, target);
                     } else {
-                        let mut text = [0; MAX_NUMBER_BYTES];
+                        let mut text = [0; digits::ROOM];
                         let length = write_number(value, &mut text);
                         self.put(&text[..length])?;
                     }
