@@ -70,6 +70,8 @@ if(g<${LAST_GENERATION - 1}&&s.listed){w[t+${freeStack}]=i;w[${FREE}]=t+1}else r
 const values=r=>({${names.map((name) => `[${name}]:r[${name}]`).join(',')}});
 function gone(r){stale(Record.slabOf(r),Record.indexOf(r),Record.generationOf(r))}
 function again(r){Aimed.again(r)}
+function stock(pool,s,i,g,w,r){if(pool===undefined){${BALLAST}}
+pool.spares=[${Array.from({ length: STOCK }, () => 'new Record').join()}];pool.spareRecords=${STOCK}}
 function refilled(pool,r){pool.advance();return r===undefined?Record.acquire(pool):Aimed.acquireInto(pool,r)}
 ${columns.map(refusal).join('')}
 class Aimed{
@@ -88,10 +90,11 @@ static generationOf(r){return r.#generation}
 }
 class Record{
 #slab=NO_SLAB;#index=0;#generation=0;
-constructor(s,i,g){this.#slab=s;this.#index=i;this.#generation=g}
 ${members}
 ${accessors(`if(s.u32[i+${generations}]!==this.#generation)gone(this);`, true)}
-static acquire(pool){${take('refilled(pool)')}return new Record(s,i,g)}
+static acquire(pool){if(pool.spareRecords===0)stock(pool);${take('refilled(pool)')}
+const n=pool.spareRecords-1,a=pool.spares,r=a[n];pool.spareRecords=n;a[n]=undefined;
+r.#slab=s;r.#index=i;r.#generation=g;return r}
 static release(pool,r){
 if(typeof r!=="object"||r===null||!(#slab in r)){if(typeof r!=="object"||r===null||!Aimed.owns(r))foreign(pool,r);return Aimed.release(pool,r)}
 ${release}}
@@ -105,7 +108,15 @@ return{acquire,acquireInto,aim,unaim,release,owns,slabOf,indexOf,generationOf,va
 aimed:()=>new Aimed(),releaseAimed:Aimed.release}`
 }
 
-/** Never reached, behind a call that throws: makes a function larger than the 460 bytes that V8 may inline. */
+/**
+ * Record objects that are made at once. Young objects lie in memory that no cache holds any more (the nursery is larger), so
+ * that each of them waits for its line. A processor does other work meanwhile, but only until its buffer of stores is
+ * full, which the stores of one cycle do; those of sixteen allocations in a row do not (54 → 34 ns a cycle in a nursery of
+ * 16 MiB, 32 → 35 ns in one of 1 MiB).
+ */
+const STOCK = 16
+
+/** Never reached: makes a function larger than the 460 bytes that V8 may inline. */
 const BALLAST = 'unreleasable(pool,s,i,g,w,r);'.repeat(16)
 
 /** The engine of a layout, compiled. */

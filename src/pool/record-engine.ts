@@ -7,6 +7,9 @@ export interface PoolState {
   /** The slab that acquire takes slots from. */
   current: Slab
   readonly slabs: readonly (Slab | undefined)[]
+  /** Record objects that stand for no record yet, and how many of them are left. */
+  spares: (AnyRecord | undefined)[]
+  spareRecords: number
   /** Leaves free slots on the stack of the current slab, which may be another one; throws when there are none to be had. */
   advance(): void
   /** Makes a slab that has room again known to acquire. */

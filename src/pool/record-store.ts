@@ -1,6 +1,6 @@
 import { PrimarenaError } from '../errors.js'
 import type { Owner } from '../owner.js'
-import type { Engine, PoolState } from './record-engine.js'
+import type { AnyRecord, Engine, PoolState } from './record-engine.js'
 import { FREE, LIMIT, NO_SLAB, RETIRED, Slab, type SlabLayout } from './record-slab.js'
 
 /**
@@ -14,6 +14,8 @@ export class SlabStore implements PoolState {
   readonly engine: Engine
   readonly slabs: (Slab | undefined)[] = []
   current: Slab = NO_SLAB
+  spares: (AnyRecord | undefined)[] = []
+  spareRecords = 0
   readonly #owner: Owner
   readonly #layout: SlabLayout
   readonly #maxRecords: number
