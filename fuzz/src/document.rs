@@ -1,10 +1,8 @@
 //! The index of containers, at every level, against the children that serde_json finds.
 
-use std::collections::HashSet;
-
 use primarena_core::json::document::{
-    DISTINCT, DISTINCT_MEMBERS, ELEMENT_NUMBERS, HEADER_NUMBERS, IndexError, Indexed, MEMBER_NUMBERS, ODD,
-    Reach, Scratch, index_container_at, name_key,
+    DISTINCT, DISTINCT_MEMBERS, DISTINCT_NAME_BYTES, ELEMENT_NUMBERS, HEADER_NUMBERS, IndexError, Indexed,
+    MEMBER_NUMBERS, ODD, Reach, Scratch, index_container_at, name_key,
 };
 use primarena_core::json::{Level, Limits, skip, validate_scalar};
 
@@ -105,8 +103,13 @@ fn all(text: &str) {
         let values: Vec<&str> = match children {
             Children::Object(members) => {
                 let has_odd = entries.clone().any(|entry| entry[0] == ODD);
-                let keys: HashSet<u32> = entries.clone().map(|entry| entry[0]).collect();
-                let distinct = DISTINCT_MEMBERS.contains(&members.len()) && keys.len() == members.len();
+                let distinct = DISTINCT_MEMBERS.contains(&members.len())
+                    && members.iter().enumerate().all(|(place, (name, _))| {
+                        let alike = |other: &str| name_key(other.as_bytes()) == name_key(name.as_bytes());
+                        let differ =
+                            |other: &str| name != other && name.len().max(other.len()) <= DISTINCT_NAME_BYTES;
+                        members[..place].iter().all(|(other, _)| !alike(other) || differ(other))
+                    });
                 assert_eq!(first[0] & ODD != 0, has_odd);
                 assert_eq!(first[0] & DISTINCT != 0, distinct && !has_odd);
                 for (entry, (name, _)) in entries.clone().zip(&members) {

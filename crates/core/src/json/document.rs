@@ -35,8 +35,10 @@ pub const ELEMENT_NUMBERS: usize = 2;
 /// Marks a name, or the start of a string, with escapes or other than ASCII.
 pub const ODD: u32 = 1 << 31;
 
-/// Set in the count of an object whose names all differ in their keys, so that none is there twice.
+/// Set in the count of an object that has no name twice; where names have one key, only if they are short.
 pub const DISTINCT: u32 = 1 << 30;
+/// The longest of those: comparing must not take long, however a document is made.
+pub const DISTINCT_NAME_BYTES: usize = 64;
 /// How many members such an object has: fewer are looked through in no time, more are hashed.
 pub const DISTINCT_MEMBERS: RangeInclusive<usize> = 9..=96;
 
@@ -302,7 +304,7 @@ impl<const DEEP: bool> Entries<'_, DEEP> {
         } else if is_object && DISTINCT_MEMBERS.contains(&count) {
             let members =
                 if DEEP { self.waiting.get(base..self.top) } else { self.index.get(base..self.end) };
-            if members.is_some_and(are_distinct) {
+            if members.is_some_and(|members| are_distinct(self.input, members)) {
                 flags = DISTINCT;
             }
         }
@@ -355,10 +357,13 @@ impl<const DEEP: bool> Entries<'_, DEEP> {
     #[inline(always)]
     fn push<const N: usize>(&mut self, numbers: [u32; N]) {
         if DEEP {
-            if self.top + N > self.waiting.len() {
+            loop {
+                if let Some(target) = self.waiting.get_mut(self.top..self.top + N) {
+                    target.copy_from_slice(&numbers);
+                    break;
+                }
                 self.grow();
             }
-            self.waiting[self.top..self.top + N].copy_from_slice(&numbers);
             self.top += N;
         } else {
             if let Some(target) = self.index.get_mut(self.end..self.end + N) {
@@ -375,36 +380,66 @@ impl<const DEEP: bool> Entries<'_, DEEP> {
     }
 
     #[inline(always)]
-    fn skip_white(&self, mut at: usize) -> usize {
-        while self.input.get(at).is_some_and(|&byte| is_white(byte)) {
-            at += 1;
+    fn skip_white(&self, at: usize) -> usize {
+        match self.input.get(at) {
+            Some(0..=b' ') => skip_white(self.input, at),
+            _ => at,
         }
-        at
     }
 
     /// Behind the last byte before `at` that is not white; at least 1, as a bracket is before all else.
     #[inline(always)]
-    fn skip_white_back(&self, mut at: usize) -> usize {
-        while at > 1 && is_white(self.input[at - 1]) {
-            at -= 1;
+    fn skip_white_back(&self, at: usize) -> usize {
+        match self.input.get(at - 1) {
+            Some(0..=b' ') => skip_white_back(self.input, at),
+            _ => at,
         }
-        at
     }
 }
 
-/// Whether no two members have the same key.
-fn are_distinct(members: &[u32]) -> bool {
+/// Apart, as most documents have no white space between values, or much of it.
+#[inline(never)]
+fn skip_white(input: &[u8], mut at: usize) -> usize {
+    while input.get(at).is_some_and(|&byte| is_white(byte)) {
+        at += 1;
+    }
+    at
+}
+
+#[inline(never)]
+fn skip_white_back(input: &[u8], mut at: usize) -> usize {
+    while at > 1 && is_white(input[at - 1]) {
+        at -= 1;
+    }
+    at
+}
+
+/// Whether no two members have the same name. Says no where that would take long to find out.
+fn are_distinct(input: &[u8], members: &[u32]) -> bool {
     let (members, _) = members.as_chunks::<MEMBER_NUMBERS>();
     let mut seen = [0_u64; 32];
-    for (place, &[key, ..]) in members.iter().enumerate() {
+    for (place, &[key, name, ..]) in members.iter().enumerate() {
         let hash = key.wrapping_mul(0x9E37_79B1) >> 21;
         let (word, bit) = (&mut seen[hash as usize / 64], 1 << (hash % 64));
-        if *word & bit != 0 && members[..place].iter().any(|other| other[0] == key) {
-            return false;
+        if *word & bit != 0 {
+            let mut alike = members[..place].iter().filter(|other| other[0] == key);
+            if alike.any(|other| !differ(input, key, other[1], name)) {
+                return false;
+            }
         }
         *word |= bit;
     }
     true
+}
+
+/// Whether two names with this key surely differ: they are short, and their bytes do.
+fn differ(input: &[u8], key: u32, one: u32, other: u32) -> bool {
+    let length = (key >> 21) as usize;
+    let quoted = |start: u32| input.get(start as usize..)?.get(..=length);
+    let (Some([one @ .., b'"']), Some([other @ .., b'"'])) = (quoted(one), quoted(other)) else {
+        return false;
+    };
+    length <= DISTINCT_NAME_BYTES && one != other
 }
 
 /// Whether a name has escapes or other than ASCII.
@@ -644,8 +679,11 @@ mod tests {
             .collect();
         let odd = |name: &[u8]| !name.is_ascii() || name.contains(&b'\\');
         let has_odd = names.iter().any(|name| odd(name));
-        let keys: std::collections::HashSet<u32> = names.iter().map(|name| name_key(name)).collect();
-        let is_distinct = keys.len() == names.len();
+        let is_distinct = names.iter().enumerate().all(|(place, name)| {
+            let alike = |other: &&[u8]| name_key(other) == name_key(name);
+            let differ = |other: &&[u8]| name != other && name.len().max(other.len()) <= DISTINCT_NAME_BYTES;
+            names[..place].iter().filter(|other| alike(other)).all(differ)
+        });
         let is_distinct = is_object && DISTINCT_MEMBERS.contains(&names.len()) && !has_odd && is_distinct;
         let flags = if has_odd { ODD } else { 0 } | if is_distinct { DISTINCT } else { 0 };
         assert_eq!(index[row], expected.len() as u32 | flags);
