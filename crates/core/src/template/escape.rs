@@ -68,12 +68,7 @@ pub fn escape_in_place(bytes: &mut [u8], ranges: &[u32], end: usize) -> Result<u
             return Err(EscapeError::Ranges);
         }
         before = to;
-        grown += bytes
-            .get(from as usize..to as usize)
-            .ok_or(EscapeError::Ranges)?
-            .chunks(64)
-            .map(growth)
-            .sum::<usize>();
+        grown += growth(bytes.get(from as usize..to as usize).ok_or(EscapeError::Ranges)?);
     }
     if grown == 0 {
         return Ok(end);
@@ -141,12 +136,21 @@ pub enum EscapeError {
 
 /// How many bytes the escapes of some bytes add.
 fn growth(bytes: &[u8]) -> usize {
+    let exact = |bytes: &[u8]| bytes.iter().map(|&byte| extra(byte)).sum::<usize>();
+    let (chunks, rest) = bytes.as_chunks::<CHUNK>();
+    let in_chunks =
+        chunks.iter().map(|chunk| if has_special(chunk) { exact(chunk) } else { 0 }).sum::<usize>();
+    in_chunks + if has_special(rest) { exact(rest) } else { 0 }
+}
+
+/// Bytes looked at together: of fixed number, so that the loop is vector code from end to end.
+const CHUNK: usize = 128;
+
+#[inline(always)]
+fn has_special(bytes: &[u8]) -> bool {
     // A quote differs from a space by bit 1, and no control character becomes one by it.
     let special = |byte: u8| u8::from(byte ^ 2 <= 0x20) | u8::from(byte == b'\\');
-    if bytes.iter().fold(0, |found, &byte| found | special(byte)) == 0 {
-        return 0;
-    }
-    bytes.iter().map(|&byte| extra(byte)).sum()
+    bytes.iter().fold(0, |found, &byte| found | special(byte)) != 0
 }
 
 /// How many bytes the escape of one byte adds.
@@ -315,6 +319,28 @@ mod tests {
             units.extend([0xd83d, 0xde00, 0xd83d]);
             units.extend(vec![u16::from(b'y'); 3]);
             check(&units);
+        }
+    }
+
+    /// Lengths around one and two chunks, every byte value at places on both sides of their borders.
+    #[test]
+    fn every_byte_at_the_borders_of_chunks() {
+        for length in [1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 17] {
+            for place in [0, 1, CHUNK - 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK - 1, 2 * CHUNK, length - 1]
+            {
+                for byte in 0..=u8::MAX {
+                    let mut bytes = vec![b'x'; length];
+                    let Some(target) = bytes.get_mut(place) else { continue };
+                    *target = byte;
+                    let expected = length + extra(byte);
+                    bytes.resize(length + 6, 0);
+                    assert_eq!(escape_in_place(&mut bytes, &[0, length as u32], length), Ok(expected));
+                    let plain = |byte: &u8| *byte >= 0x20 && *byte != b'"';
+                    assert!(bytes[..expected].iter().enumerate().all(|(at, byte)| {
+                        plain(byte) || (*byte == b'"' && at > 0 && bytes[at - 1] == b'\\')
+                    }));
+                }
+            }
         }
     }
 
