@@ -4,8 +4,10 @@
 //! follows what the rest of the case is made of (see [`split`]). So one set of seeds, plain JSON files,
 //! serves them all.
 
+pub mod columns;
 pub mod document;
 pub mod extract;
+pub mod fields;
 pub mod naive;
 pub mod program;
 pub mod record_json;
@@ -17,13 +19,15 @@ pub mod validate;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 8] = [
     ("validate", validate::run),
     ("extract", extract::run),
     ("transform", transform::run),
     ("template", template::run),
     ("record_json", record_json::run),
     ("document", document::run),
+    ("columns", columns::run),
+    ("fields", fields::run),
 ];
 
 /// The document, and the bytes that the rest of the case is made of: what follows the first NUL, or the

@@ -57,8 +57,9 @@ pub struct Scratch {
 }
 
 /// The values of one column, as they will be in the output.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Cells {
+    kind: Kind,
     /// A bit for each row.
     valid: Vec<u8>,
     /// Values; of texts the offsets, one more than rows.
@@ -130,7 +131,7 @@ impl Columns {
     ) -> Result<(usize, usize), ReadError> {
         let Scratch { cursor, rows, cells, text, .. } = scratch;
         *rows = 0;
-        cells.resize_with(self.columns.len(), Cells::default);
+        cells.resize_with(self.columns.len(), Cells::new);
         for (column, cells) in self.columns.iter().zip(&mut *cells) {
             cells.clear(column.spec.kind);
         }
@@ -147,11 +148,7 @@ impl Columns {
         let mut bytes = 0;
         for (column, cells) in self.columns.iter().zip(cells) {
             cells.end(column, *rows)?;
-            bytes += cells
-                .parts(column.spec.kind, *rows)
-                .map(|part| part.len().next_multiple_of(ALIGN))
-                .iter()
-                .sum::<usize>();
+            bytes += cells.parts(*rows).map(|part| part.len().next_multiple_of(ALIGN)).iter().sum::<usize>();
         }
         Ok((*rows, bytes))
     }
@@ -164,9 +161,9 @@ impl Columns {
         let Scratch { rows, cells, parts, .. } = scratch;
         parts.clear();
         let mut end = 0;
-        for (column, cells) in self.columns.iter().zip(cells) {
+        for cells in cells {
             let missing = *rows - cells.count();
-            let all = cells.parts(column.spec.kind, *rows);
+            let all = cells.parts(*rows);
             for part in all {
                 let room = part.len().next_multiple_of(ALIGN);
                 let place = out.get_mut(end..end + room).ok_or_else(no_room)?;
@@ -209,8 +206,13 @@ fn no_room() -> ReadError {
 }
 
 impl Cells {
+    fn new() -> Self {
+        Cells { kind: Kind::Any, valid: Vec::new(), values: Vec::new(), text: Vec::new(), ended: 0 }
+    }
+
     fn clear(&mut self, kind: Kind) {
-        let Cells { valid, values, text, ended } = self;
+        let Cells { kind: own, valid, values, text, ended } = self;
+        *own = kind;
         valid.clear();
         values.clear();
         text.clear();
@@ -221,13 +223,13 @@ impl Cells {
     }
 
     /// Makes room for [`BLOCK`] rows more, none of which has a value.
-    fn grow(&mut self, kind: Kind) {
-        let Cells { valid, values, .. } = self;
+    fn grow(&mut self) {
+        let Cells { kind, valid, values, .. } = self;
         valid.extend_from_slice(&[0; BLOCK / 8]);
-        match kind {
+        match *kind {
             Kind::F64 | Kind::Timestamp => values.extend_from_slice([NAN; BLOCK].as_flattened()),
             Kind::F32 => values.extend_from_slice([NAN_32; BLOCK].as_flattened()),
-            _ => values.resize(values.len() + BLOCK * width(kind).unwrap_or(OFFSET_BYTES), 0),
+            kind => values.resize(values.len() + BLOCK * width(kind).unwrap_or(OFFSET_BYTES), 0),
         }
     }
 
@@ -248,34 +250,40 @@ impl Cells {
     }
 
     /// Adds the text of `row`.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, row: usize, text: &[u8]) {
-        self.end_texts(row);
+        if self.ended < row {
+            self.end_texts(row);
+        }
         self.text.extend_from_slice(text);
-        self.end_texts(row + 1);
+        self.end_text();
         self.mark(row);
     }
 
-    /// Writes where the texts of the rows before `row` end.
-    #[inline]
+    /// The texts of the rows before `row` end here.
     fn end_texts(&mut self, row: usize) {
-        // Too large a number is found at the end.
-        let end = self.text.len() as u32;
         while self.ended < row {
-            self.ended += 1;
-            let place = self.values.get_mut(self.ended * OFFSET_BYTES..);
-            if let Some(place) = place.and_then(|rest| rest.first_chunk_mut()) {
-                *place = end.to_le_bytes();
-            }
+            self.end_text();
+        }
+    }
+
+    /// The text of the next row ends here.
+    #[inline(always)]
+    fn end_text(&mut self) {
+        self.ended += 1;
+        let place = self.values.get_mut(self.ended * OFFSET_BYTES..);
+        if let Some(place) = place.and_then(|rest| rest.first_chunk_mut()) {
+            // Too large a number is found at the end.
+            *place = (self.text.len() as u32).to_le_bytes();
         }
     }
 
     /// Takes back the value of `row`, the last one.
-    fn undo(&mut self, kind: Kind, row: usize) {
+    fn undo(&mut self, row: usize) {
         if let Some(byte) = self.valid.get_mut(row / 8) {
             *byte &= !(1 << (row % 8));
         }
-        match (width(kind), kind) {
+        match (width(self.kind), self.kind) {
             (None, _) if self.ended > row => {
                 self.ended = row;
                 let place = self.values.get(row * OFFSET_BYTES..).and_then(|rest| rest.first_chunk());
@@ -308,8 +316,8 @@ impl Cells {
     }
 
     /// Validity, values and text of `rows` rows.
-    fn parts(&self, kind: Kind, rows: usize) -> [&[u8]; 3] {
-        let values = width(kind).map_or((rows + 1) * OFFSET_BYTES, |width| rows * width);
+    fn parts(&self, rows: usize) -> [&[u8]; 3] {
+        let values = width(self.kind).map_or((rows + 1) * OFFSET_BYTES, |width| rows * width);
         [&self.valid[..rows.div_ceil(8)], &self.values[..values], &self.text]
     }
 }
@@ -329,9 +337,7 @@ struct Table<'a> {
 
 impl Table<'_> {
     fn grow(&mut self) {
-        for (column, cells) in self.columns.iter().zip(&mut *self.cells) {
-            cells.grow(column.spec.kind);
-        }
+        self.cells.iter_mut().for_each(Cells::grow);
     }
 
     /// Takes the value `raw` of any kind.
@@ -375,9 +381,8 @@ impl RowSink for Table<'_> {
     /// for, though its digits would tell it too: what comes behind it need not wait until they are read.
     #[inline(always)]
     fn value(&mut self, slot: u32, input: &[u8], at: usize) -> Option<usize> {
-        let column = self.columns.get(slot as usize)?;
         let (row, cells) = (self.row, self.cells.get_mut(slot as usize)?);
-        match column.spec.kind {
+        match cells.kind {
             Kind::String => {
                 if let Some((inner, end)) = plain_string(input, at)
                     && (!self.trust || inner.is_ascii() || std::str::from_utf8(inner).is_ok())
@@ -419,9 +424,7 @@ impl RowSink for Table<'_> {
     }
 
     fn undo(&mut self) {
-        for (column, cells) in self.columns.iter().zip(&mut *self.cells) {
-            cells.undo(column.spec.kind, self.row);
-        }
+        self.cells.iter_mut().for_each(|cells| cells.undo(self.row));
     }
 
     fn cell(&mut self, input: &[u8], capture: Capture) -> Result<(), ReadError> {

@@ -78,12 +78,11 @@ const MOST_MODELS: u32 = 32;
 /// Bytes of the document that are expected again.
 #[derive(Clone, Copy, Debug)]
 struct Text {
-    /// The first eight bytes, as far as there are so many, and the bits of them.
-    first: u64,
-    mask: u64,
-    /// The next eight, and the last eight, if there are so many.
-    second: u64,
-    last: u64,
+    /// The first sixteen bytes, as far as there are so many, and the bits of them.
+    first: u128,
+    mask: u128,
+    /// The last sixteen, if there are more.
+    last: u128,
     length: usize,
     /// Where it was.
     at: usize,
@@ -128,35 +127,33 @@ impl Learned {
 }
 
 #[inline(always)]
-fn word_at(input: &[u8], at: usize) -> Option<u64> {
-    input.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+fn word_at(input: &[u8], at: usize) -> Option<u128> {
+    input.get(at..)?.first_chunk().map(|bytes| u128::from_le_bytes(*bytes))
 }
 
 impl Text {
     fn new(input: &[u8], at: usize, end: usize) -> Self {
         let text = &input[at..end];
-        let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte));
-        let first = &text[..text.len().min(8)];
-        let last = word(text.last_chunk::<8>().map_or(&[], |last| last));
-        let second = word(text.get(8..16).unwrap_or_default());
-        let mask = (!0_u64).checked_shr(64 - 8 * first.len() as u32).unwrap_or(0);
-        Text { first: word(first), mask, last, second, length: text.len(), at }
+        let first = &text[..text.len().min(16)];
+        let mask = u128::MAX.checked_shr(128 - 8 * first.len() as u32).unwrap_or(0);
+        let first = first.iter().rev().fold(0, |word, byte| (word << 8) | u128::from(*byte));
+        let last = text.last_chunk().map_or(0, |last| u128::from_le_bytes(*last));
+        Text { first, mask, last, length: text.len(), at }
     }
 
     /// Whether this stands at `at`.
     #[inline(always)]
     fn is_at(&self, input: &[u8], at: usize) -> bool {
         let Some(first) = word_at(input, at) else { return false };
-        first & self.mask == self.first && (self.length <= 8 || self.ends_at(input, at))
+        first & self.mask == self.first && (self.length <= 16 || self.ends_at(input, at))
     }
 
     #[inline(always)]
     fn ends_at(&self, input: &[u8], at: usize) -> bool {
-        let last = at + self.length - 8;
+        let last = at + self.length - 16;
         word_at(input, last) == Some(self.last)
-            && (self.length <= 16 || word_at(input, at + 8) == Some(self.second))
-            && (self.length <= 24
-                || input.get(at + 16..last) == input.get(self.at + 16..self.at + self.length - 8))
+            && (self.length <= 32
+                || input.get(at + 16..last) == input.get(self.at + 16..self.at + self.length - 16))
     }
 }
 
