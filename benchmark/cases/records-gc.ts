@@ -24,6 +24,16 @@ export default defineCase<RecordColumns>({
         }
       },
     },
+    // What no way to keep records can go below, and what is most of the pool's figure.
+    neither: {
+      label: 'neither: the process alone',
+      prepare:
+        ({ length }) =>
+        () => {
+          collect()
+          return length
+        },
+    },
     pool: {
       label: 'record pool',
       prepare: (columns) => {

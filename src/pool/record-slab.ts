@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { release } from '../detach.js'
 import { raw } from '../native.js'
-import { ARRAYS, type Field, type NumberKind } from './record-schema.js'
+import { ARRAYS, NUMBERS, type Field, type NumberKind } from './record-schema.js'
 
 /** Header words of a slab (`crates/core/src/pool/slab.rs` has their rules). */
 export const FREE = 0
@@ -66,6 +66,12 @@ export function layoutOf(words: readonly number[], fields: readonly Field[]): Sl
 
 const NOTHING = new ArrayBuffer(0)
 
+/** Stand for the views that a pool does not need: one for all slabs, so that a collection has less to look at. */
+const EMPTY = Object.fromEntries(
+  NUMBERS.map((number) => [number, new ARRAYS[number](NOTHING)]),
+) as unknown as { readonly [N in NumberKind]: InstanceType<(typeof ARRAYS)[N]> }
+const EMPTY_TEXT = Buffer.from(NOTHING)
+
 /** Slots that go to the free stack at once when it is empty: enough to make a refill cheap, and few enough to stay in cache. */
 const REFILL = 64
 
@@ -116,7 +122,7 @@ export class Slab {
       const used = layout !== undefined && (always || needed(number))
       const made = used
         ? new Constructor(buffer, start, bytes / Constructor.BYTES_PER_ELEMENT)
-        : new Constructor(NOTHING)
+        : EMPTY[number]
       return made as InstanceType<(typeof ARRAYS)[N]>
     }
     this.u8 = view('u8', true)
@@ -129,7 +135,8 @@ export class Slab {
     this.i64 = view('i64')
     this.f32 = view('f32')
     this.f64 = view('f64')
-    this.text = Buffer.from(this.u8.buffer as ArrayBuffer, this.u8.byteOffset, this.u8.length)
+    const hasText = layout?.columns.some((column) => column.field.shape === 'string') === true
+    this.text = hasText ? Buffer.from(buffer, this.u8.byteOffset, this.u8.length) : EMPTY_TEXT
   }
 
   /** Records that it holds. */
