@@ -27,11 +27,6 @@ for (const [character, letter] of ['\bb', '\ff', '\nn', '\rr', '\tt', '""', '\\\
   ESCAPES[character!.charCodeAt(0)] = letter!.charCodeAt(0)
 }
 
-/** For each UTF-16 unit: 1 when it stands for itself in a JSON string. A table of all, so no range check. */
-const PLAIN = new Uint8Array(0x10000).fill(1, 0x20, 0x80)
-PLAIN[QUOTE] = 0
-PLAIN[BACKSLASH] = 0
-
 const HEX = new Uint8Array(Buffer.from('0123456789abcdef'))
 
 /** `utf8Write` works on every Uint8Array, not on Buffers alone, and saves the subarray that `encodeInto` needs. */
@@ -61,23 +56,29 @@ export function writeString(bytes: Uint8Array, view: DataView, at: number, text:
 export function writeInside(bytes: Uint8Array, view: DataView, at: number, text: string): number {
   const length = text.length
   if (length >= COPIED_STRING) return writeCopied(bytes, view, at, text)
+  const start = at
   let index = 0
-  // Four characters become one store: a string of 13 costs 24 ns instead of 37.
+  let high = 0
+  let flaws = 0
+  // Four characters become one store and one check: a string of 13 costs 24 ns instead of 37.
   for (; index + 4 <= length; index += 4) {
     const a = charCodeAt.call(text, index)
     const b = charCodeAt.call(text, index + 1)
     const c = charCodeAt.call(text, index + 2)
     const d = charCodeAt.call(text, index + 3)
-    if ((PLAIN[a]! & PLAIN[b]! & PLAIN[c]! & PLAIN[d]!) === 0) return writeEscaped(bytes, at, text, index)
-    view.setInt32(at, a | (b << 8) | (c << 16) | (d << 24), true)
+    const word = a | (b << 8) | (c << 16) | (d << 24)
+    high |= a | b | c | d
+    flaws |= flawsOf(word)
+    view.setInt32(at, word, true)
     at += 4
   }
   for (; index < length; index++) {
     const code = charCodeAt.call(text, index)
-    if (PLAIN[code] === 0) return writeEscaped(bytes, at, text, index)
+    high |= code
+    flaws |= flawsOf(code | 0x20202000)
     bytes[at++] = code
   }
-  return at
+  return high < 0x80 && (flaws & 0x80808080) === 0 ? at : writeEscaped(bytes, start, text, 0)
 }
 
 /** By one engine call. What it cannot do, escapes and lone surrogates, is done character by character. */
