@@ -3,7 +3,7 @@ import test from 'ava'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
-import type * as Addon from '../index.cjs'
+import type * as Addon from '../index.js'
 import { loadAddon } from '../dist/addon.js'
 
 interface Details {

@@ -83,7 +83,7 @@ async function buildAddon(force) {
     (path) => !/^crates\/[^/]+\/(tests|benches|examples|fuzz)\//.test(path),
     JSON.stringify([name, version, napi, scripts['build:native']]),
   )
-  const products = [addonFile(), 'index.cjs', 'index.d.cts'].map((name) => join(root, name))
+  const products = [addonFile(), 'index.cjs', 'index.d.ts'].map((name) => join(root, name))
   if (!force && readStamp('native') === hash && products.every((file) => existsSync(file))) return
   await checkRust()
   const title = products.some((file) => existsSync(file))
@@ -136,7 +136,7 @@ async function checkRust() {
 }
 
 async function buildTypeScript(force) {
-  const hash = hashSources(['src', 'tsconfig.json', 'index.d.cts'])
+  const hash = hashSources(['src', 'tsconfig.json', 'index.d.ts'])
   if (!force && readStamp('typescript') === hash && existsSync(join(root, 'dist/index.js'))) return
   // An output of a source that is gone must not stay importable; all of it takes half a second.
   rmSync(join(root, 'dist'), { recursive: true, force: true })

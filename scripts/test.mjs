@@ -115,7 +115,7 @@ async function ava(progress) {
 
 /** Files that a build writes and that are committed must come out of the build as they were committed. */
 async function generatedFiles() {
-  const made = ['index.cjs', 'index.d.cts', 'src/generated']
+  const made = ['index.cjs', 'index.d.ts', 'src/generated']
   const tracked = await run('git', ['ls-files', ...made])
   if (tracked.code !== 0 || tracked.output === '') return { passed: 0, failed: 0, output: '' }
   // Against the index, so that a change which belongs to the commit in preparation is fine once it is added.

@@ -1,7 +1,7 @@
 /** Loads the native addon, or says what is missing. */
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
-import type * as Addon from '../index.cjs'
+import type * as Addon from '../index.js'
 import { PrimarenaError } from './errors.js'
 
 /** What there is a prebuilt addon for: `napi.targets` in package.json. */
@@ -17,8 +17,9 @@ const PREBUILT = [
 ]
 
 /**
- * The addon: the file that the environment's PRIMARENA_ADDON names, or else what the generated loader finds. By `require`, since a failing `import` could not be caught here without a top-level await, which would
- * keep `require('primarena')` from working.
+ * The addon: the file that the environment's PRIMARENA_ADDON names, or else what the generated loader finds. By
+ * `require`, since a failing `import` could not be caught here without a top-level await, which would keep
+ * `require('primarena')` from working. The loader is `index.cjs`, its types are `index.d.ts`.
  *
  * @throws PrimarenaError ERR_ADDON_NOT_LOADED, with what the loader tried as its cause.
  */

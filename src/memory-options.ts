@@ -1,4 +1,4 @@
-import type { LimitOptions, ManagerOptions } from '../index.cjs'
+import type { LimitOptions, ManagerOptions } from '../index.js'
 import { finite } from './agent.js'
 import type { OnReset } from './arena.js'
 import { byteSize, type ByteSize } from './byte-size.js'

@@ -1,5 +1,5 @@
 /** What the rest has of the native addon: its classes, and the raw functions with their types. */
-import type * as Addon from '../index.cjs'
+import type * as Addon from '../index.js'
 import { loadAddon } from './addon.js'
 import { PrimarenaError, type BudgetLevel, type ErrorCode } from './errors.js'
 
