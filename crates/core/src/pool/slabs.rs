@@ -121,16 +121,7 @@ impl<'a> Slabs<'a> {
 
     /// Releases every record; gives their number.
     pub fn clear(&mut self) -> Result<usize, PoolError> {
-        let mut released = 0;
-        for slab in self.slabs.iter_mut().flatten() {
-            for index in 0..slab.fresh() {
-                if slab.is_live(index) {
-                    slab.release(index)?;
-                    released += 1;
-                }
-            }
-        }
-        Ok(released)
+        self.slabs.iter_mut().flatten().try_fold(0, |released, slab| Ok(released + slab.clear()? as usize))
     }
 
     /// Calls `each` with every slot that holds a record, in ascending order.
