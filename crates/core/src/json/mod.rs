@@ -44,6 +44,7 @@ mod validate;
 pub mod value;
 mod walker;
 mod wanted;
+mod white;
 
 pub use extract::{Extractor, Mode};
 pub use fault::{Expected, JsonError, Limits};

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use super::captures::Captures;
 use super::text::name_bytes;
 use super::trie::{NodeId, Range, Trie};
+use super::white::skip_white;
 
 /// The offset at which a document turned out to be no JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,13 +124,6 @@ fn elements(input: &[u8], open: usize) -> Result<Vec<Span<usize>>, Broken> {
             _ => return Err(Broken(at)),
         }
     }
-}
-
-fn skip_white(input: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\t' | b'\n' | b'\r') = input.get(at) {
-        at += 1;
-    }
-    at
 }
 
 /// The offset behind the string that starts at `start`; its quotes are inside `start..` that offset.

@@ -18,6 +18,7 @@ use super::skip::{string_end, value_end};
 use super::text::name_bytes;
 use super::trie::{NodeId, Trie};
 use super::wanted::NONE;
+use super::white::skip_white;
 
 /// Takes the values of rows.
 pub(crate) trait RowSink {
@@ -427,20 +428,6 @@ enum Next {
     Member((NodeId, u32), usize),
     /// Nothing; the offset behind the object.
     End(usize),
-}
-
-/// The offset of the first byte from `at` on that is no white space.
-#[inline(always)]
-pub(super) fn skip_white(input: &[u8], at: usize) -> usize {
-    if input.get(at).is_some_and(|byte| *byte > b' ') { at } else { skip_some_white(input, at) }
-}
-
-#[inline(never)]
-fn skip_some_white(input: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\t' | b'\n' | b'\r') = input.get(at) {
-        at += 1;
-    }
-    at
 }
 
 /// The offset behind the value at `at`; `None` if there is none, or it does not end.

@@ -8,11 +8,12 @@ use super::fault::{Expected, JsonError, Limits};
 use super::path::{Path, Segment};
 use super::program::{CompileError, Finder, Found, ReadError, Slots};
 use super::reference;
-use super::row::{Learned, Row, skip_white};
+use super::row::{Learned, Row};
 pub(crate) use super::row::{RowSink, plain_string, skip};
 pub(crate) use super::simd::near::scalar_stop;
 use super::text::name_bytes;
 use super::trie::Trie;
+use super::white::skip_white;
 use crate::error::Code;
 
 /// The compiled path to the rows and those from a row.

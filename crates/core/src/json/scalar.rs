@@ -4,6 +4,7 @@
 //! what finds the place of an error once a fast path has refused a document.
 
 use super::fault::{Expected, JsonError, Limits};
+use super::white::skip_white;
 use crate::error::Code;
 
 /// Where the first fault is and what would have been accepted there.
@@ -59,13 +60,6 @@ impl Open {
     fn in_object(&self) -> bool {
         self.words.last().is_some_and(|w| w & 1 == 1)
     }
-}
-
-fn skip_white(input: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\t' | b'\n' | b'\r') = input.get(at) {
-        at += 1;
-    }
-    at
 }
 
 fn document(input: &[u8], max_depth: u32) -> Result<(), Fault> {

@@ -6,6 +6,7 @@ use super::found::{Found, may_have_escape};
 use super::text::name_bytes;
 use super::trie::NodeId;
 use super::wanted::{NONE, Wanted, hash, word_before};
+use super::white::{is_white, skip_white};
 
 /// Memory that one extraction leaves to the next.
 #[derive(Debug, Default)]
@@ -446,19 +447,6 @@ impl<'a> Walker<'a> {
         self.begin(child, start);
         self.seen[member as usize] = Seen { from: self.from, to: self.to };
     }
-}
-
-#[inline(always)]
-fn is_white(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
-}
-
-#[inline(always)]
-fn skip_white(input: &[u8], mut at: usize) -> usize {
-    while input.get(at).is_some_and(|b| is_white(*b)) {
-        at += 1;
-    }
-    at
 }
 
 /// Whether bytes of a trusted document look like one string, number or literal.
