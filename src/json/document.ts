@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer'
 import type { Allocator } from '../allocator.js'
 import { Arena } from '../arena.js'
+import { BufferView } from '../buffer-view.js'
 import { inputBytes, type BytesInput } from '../bytes.js'
 import { PrimarenaError } from '../errors.js'
 import { livesIn } from '../results.js'
@@ -134,7 +135,7 @@ export class JsonDocument {
     const source = this.#source
     const { buffer, byteOffset } = source.bytes
     const start = source.startOf(place)
-    return Buffer.from(buffer as ArrayBuffer, byteOffset + start, source.endOf(place) - start)
+    return new BufferView(buffer as ArrayBuffer, byteOffset + start, source.endOf(place) - start)
   }
 
   /** A copy of this document's bytes, valid as long as it is held. */

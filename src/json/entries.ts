@@ -1,5 +1,6 @@
 /** Reads the entries that `jsonFields` writes, and makes the objects of their values. */
 import { Buffer } from 'node:buffer'
+import { BufferView } from '../buffer-view.js'
 import { PrimarenaError } from '../errors.js'
 import {
   TAG_ASCII,
@@ -107,7 +108,7 @@ class EntryReader {
 }
 
 function bytesOf(input: Uint8Array<ArrayBuffer>, start: number, end: number): Buffer {
-  return Buffer.from(input.buffer, input.byteOffset + start, end - start)
+  return new BufferView(input.buffer, input.byteOffset + start, end - start)
 }
 
 /** What makes the objects: generated for these fields where code may be generated, else a loop. */

@@ -3,6 +3,7 @@
 use core::mem::MaybeUninit;
 
 use super::grammar::{Engine, Grammar, Masks, Outline};
+use super::white::skip_white;
 
 /// Room for the longest step and its look-ahead.
 const PADDED: usize = 512 + 64;
@@ -124,7 +125,7 @@ impl<'a, E: Engine> Scanner<'a, E> {
             return false;
         }
         let rest = self.input.get(self.at..).unwrap_or(&[]);
-        rest.iter().all(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+        skip_white(rest, 0) == rest.len()
             && (!self.grammar.high || simdutf8::basic::from_utf8(self.input).is_ok())
     }
 }

@@ -6,6 +6,7 @@ use super::grammar::Engine;
 use super::scalar::validate_scalar;
 use super::scan::Scanner;
 use super::simd::Level;
+use super::white::skip_white;
 
 /// Accepts exactly the documents that RFC 8259 allows, in UTF-8 and within `limits`: those that
 /// `JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(input))` takes.
@@ -39,8 +40,7 @@ pub fn validate_at(level: Level, input: &[u8], limits: &Limits) -> Result<(), Js
 /// The fast paths know roots that are objects or arrays; other documents are one token.
 #[inline]
 pub(crate) fn starts_container(input: &[u8]) -> bool {
-    let first = input.iter().find(|b| !matches!(b, b' ' | b'\t' | b'\n' | b'\r'));
-    matches!(first, Some(b'{' | b'['))
+    matches!(input.get(skip_white(input, 0)), Some(b'{' | b'['))
 }
 
 /// The scalar path, for documents that a fast path has refused or does not know.

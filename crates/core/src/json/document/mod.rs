@@ -107,6 +107,7 @@ impl Scratch {
         self.outer.shrink_to(Self::KEPT);
     }
 }
+
 /// Indexes the container that starts at `start` of `input`, in `index` from `at` on. The document is below
 /// 2 GiB and trusted: what is wrong with it gives a wrong index or an error.
 ///
